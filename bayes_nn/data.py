@@ -1,0 +1,115 @@
+"""Checking data and bringing it to the scale the priors are written for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float
+
+
+def as_matrix(values: Any, name: str) -> np.ndarray:
+    """A float64 matrix from NumPy, JAX or pandas; one-dimensional values become a column.
+
+    Raises:
+        ValueError: naming the column that holds text or missing values.
+    """
+    if isinstance(values, (pd.DataFrame, pd.Series)):
+        frame = values.to_frame() if isinstance(values, pd.Series) else values
+        bad = [str(c) for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
+        if bad:
+            raise ValueError(f"{name} has non-numeric columns: {', '.join(bad)}; encode or drop them first")
+        values = frame.to_numpy(dtype=float, na_value=np.nan)
+    try:
+        matrix = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numeric; could not convert it to numbers ({error})") from None
+    if matrix.ndim == 1:
+        matrix = matrix[:, None]
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must have one or two dimensions; got shape {matrix.shape}")
+    if matrix.shape[1] == 0:
+        raise ValueError(f"{name} has no columns")
+    if not np.isfinite(matrix).all():
+        rows = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+        raise ValueError(
+            f"{name} has NaN or infinite values in {len(rows)} rows (first: row {rows[0]}); impute or drop those rows"
+        )
+    return matrix
+
+
+def checked_pair(X: Any, y: Any, *, duplicates: str = "error") -> tuple[np.ndarray, np.ndarray]:
+    """Training inputs (N, d) and targets (N, C), or a ValueError that says what is wrong.
+
+    Args:
+        X: inputs, (N,) or (N, d).
+        y: targets, (N,) or (N, C).
+        duplicates: ``"error"`` refuses rows that repeat both inputs and targets exactly, most
+            often a copying mistake that counts the same measurement twice; ``"keep"`` accepts them.
+    """
+    if duplicates not in ("error", "keep"):
+        raise ValueError(f"duplicates must be 'error' or 'keep'; got {duplicates!r}")
+    inputs, targets = as_matrix(X, "X"), as_matrix(y, "y")
+    if len(inputs) != len(targets):
+        raise ValueError(f"X has {len(inputs)} rows but y has {len(targets)}")
+    if len(inputs) < 2:
+        raise ValueError(f"at least 2 rows are needed; got {len(inputs)}")
+    constant = np.flatnonzero(np.ptp(targets, axis=0) == 0)
+    if constant.size:
+        raise ValueError(f"y is constant (value {targets[0, constant[0]]:g}): there is nothing to explain")
+    if duplicates == "error":
+        repeated = pd.DataFrame(np.hstack([inputs, targets])).duplicated().to_numpy()
+        if repeated.any():
+            raise ValueError(
+                f"{repeated.sum()} rows repeat an earlier row in X and y (first: row {np.flatnonzero(repeated)[0]}); "
+                "drop them, or pass duplicates='keep' if they are separate measurements"
+            )
+    return inputs, targets
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Location and spread of the training data, and the way back to the user's scale.
+
+    Attributes:
+        x_mean, x_std: per input column; a constant column has spread 1.
+        y_mean, y_std: per output.
+    """
+
+    x_mean: Float[np.ndarray, " d"]
+    x_std: Float[np.ndarray, " d"]
+    y_mean: Float[np.ndarray, " C"]
+    y_std: Float[np.ndarray, " C"]
+
+    @classmethod
+    def of(cls, X: Float[np.ndarray, "N d"], y: Float[np.ndarray, "N C"], standardize: bool) -> "Scale":
+        """Population mean and standard deviation of the training rows, or no change at all."""
+        if not standardize:
+            d, C = X.shape[1], y.shape[1]
+            return cls(np.zeros(d), np.ones(d), np.zeros(C), np.ones(C))
+        x_std = X.std(axis=0)
+        constant = np.ptp(X, axis=0) == 0
+        return cls(X.mean(axis=0), np.where(constant, 1.0, x_std), y.mean(axis=0), y.std(axis=0))
+
+    def inputs(self, X: Any) -> Float[Array, "N d"]:
+        """Inputs on the model's scale.
+
+        Raises:
+            ValueError: if the number of columns is not that of the training data.
+        """
+        matrix = as_matrix(X, "X")
+        if matrix.shape[1] != len(self.x_mean):
+            raise ValueError(f"X has {matrix.shape[1]} columns; the prior was fitted to {len(self.x_mean)}")
+        return jnp.asarray((matrix - self.x_mean) / self.x_std)
+
+    def targets(self, y: Any) -> Float[Array, "N C"]:
+        """Targets on the model's scale.
+
+        Raises:
+            ValueError: if the number of outputs is not that of the training data.
+        """
+        matrix = as_matrix(y, "y")
+        if matrix.shape[1] != len(self.y_mean):
+            raise ValueError(f"y has {matrix.shape[1]} outputs; the prior was fitted to {len(self.y_mean)}")
+        return jnp.asarray((matrix - self.y_mean) / self.y_std)

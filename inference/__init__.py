@@ -1,0 +1,5 @@
+"""Fitting priors to data and judging them: samplers, evidence, comparison, the verdict."""
+
+from bayes_nn.inference.settings import HMC, NUTS, SMC
+
+__all__ = ["HMC", "NUTS", "SMC"]

@@ -1,0 +1,71 @@
+"""Convergence, judged in function space: weights are identified only up to symmetries of the network."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import arviz as az
+import numpy as np
+
+if TYPE_CHECKING:
+    from bayes_nn.inference.posterior import Posterior
+
+#: Policy: beyond these a fit is reported as not converged (Vehtari et al. 2021, Bayesian Analysis 16).
+LARGEST_R_HAT = 1.05
+SMALLEST_ESS_PER_CHAIN = 25.0
+
+
+class ConvergenceWarning(UserWarning):
+    """A sampler has not converged; the message says what was seen and what to try."""
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Diagnostics of f at up to 50 training inputs, of the log likelihood, and of the sampler.
+
+    Attributes:
+        r_hat: largest rank-normalised split R-hat over functions and log likelihood.
+        ess_bulk: smallest bulk effective sample size.
+        ess_tail: smallest tail effective sample size.
+        divergences: number of divergent trajectories.
+        reasons: what is wrong, in words; empty where nothing is.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether no diagnostic failed."""
+        return not self.reasons
+
+    def __str__(self) -> str:
+        numbers = f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}"
+        return f"converged ({numbers})" if self.converged else f"NOT CONVERGED ({numbers}): {'; '.join(self.reasons)}"
+
+
+def judge_convergence(posterior: "Posterior") -> Convergence:
+    """Diagnostics of a posterior; exact ones converge by definition."""
+    chains, draws = posterior.shape
+    if posterior.sampler in ("exact", "frozen"):
+        return Convergence(1.0, float(chains * draws), float(chains * draws), 0)
+    f = posterior.function_draws["f"]
+    rows = np.linspace(0, f.shape[2] - 1, min(50, f.shape[2])).astype(int)
+    watched = np.concatenate([f[:, :, rows].reshape(chains, draws, -1), posterior.log_likelihood[..., None]], axis=-1)
+    quantities = az.dict_to_dataset({"quantity": watched})
+    r_hat = float(az.rhat(quantities)["quantity"].max()) if chains > 1 else float("nan")
+    bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
+    tail = float(az.ess(quantities, method="tail")["quantity"].min())
+    divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
+    reasons = []
+    if chains == 1:
+        reasons.append("a single chain cannot be checked: run at least 2")
+    elif r_hat > LARGEST_R_HAT:
+        reasons.append(f"R-hat {r_hat:.3f} exceeds {LARGEST_R_HAT}: chains disagree; draw more or longer")
+    if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
+        reasons.append(f"effective sample size {min(bulk, tail):.0f} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain")
+    if divergences > 0.01 * chains * draws:
+        reasons.append(f"{divergences} divergent trajectories: raise target_accept")
+    return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))

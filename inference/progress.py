@@ -1,0 +1,30 @@
+"""Progress bars on long work: shown on a terminal, silent elsewhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+Report = Callable[[float, str], None]
+
+
+@contextmanager
+def progress_bar(title: str, *, enabled: bool = True) -> Iterator[Report]:
+    """Show one bar while the body runs.
+
+    Args:
+        title: what is running.
+        enabled: False for silence even on a terminal.
+
+    Yields:
+        ``report(fraction, text)``, to be called as the work goes on.
+    """
+    console = Console(stderr=True)
+    if not (enabled and console.is_terminal):
+        yield lambda fraction, text: None
+        return
+    columns = TextColumn("[bold]{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=1.0, text="compiling")
+        yield lambda fraction, text: bar.update(task, completed=min(fraction, 1.0), text=text)

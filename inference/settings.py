@@ -1,0 +1,85 @@
+"""Settings of the samplers; the defaults are what the names ``"smc"``, ``"nuts"`` and ``"hmc"`` stand for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SMC:
+    """Settings of the SMC sampler.
+
+    Args:
+        particles: particles in each island.
+        islands: independent islands; their spread gives the error of the evidence.
+        target_ess: effective fraction of particles that a step in temperature leaves.
+        accepted_moves: accepted trajectories per particle and temperature, on average.
+        max_steps: most gradient evaluations in one trajectory.
+        max_temperatures: give up, and say so, beyond this many.
+
+    Raises:
+        ValueError: for a setting out of range.
+
+    Example:
+        >>> SMC(particles=64).islands
+        4
+    """
+
+    particles: int = 128
+    islands: int = 4
+    target_ess: float = 0.6
+    accepted_moves: float = 1.5
+    max_steps: int = 64
+    max_temperatures: int = 500
+
+    def __post_init__(self) -> None:
+        if self.particles < 8 or self.islands < 1:
+            raise ValueError(
+                f"SMC needs at least 8 particles and 1 island; got {self.particles} particles, {self.islands} islands"
+            )
+        if not 0.1 <= self.target_ess <= 0.99:
+            raise ValueError(f"target_ess is a fraction between 0.1 and 0.99; got {self.target_ess}")
+
+
+@dataclass(frozen=True)
+class NUTS:
+    """Settings of NumPyro's No-U-Turn sampler on the collapsed posterior.
+
+    Args:
+        chains: independent chains.
+        warmup: adaptation draws per chain, thrown away.
+        draws: draws kept per chain.
+        target_accept: acceptance the step size is adapted to.
+        max_tree_depth: doublings of a trajectory at most.
+
+    Raises:
+        ValueError: for a setting out of range.
+
+    Example:
+        >>> NUTS(draws=500).chains
+        4
+    """
+
+    chains: int = 4
+    warmup: int = 500
+    draws: int = 500
+    target_accept: float = 0.8
+    max_tree_depth: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.chains, self.warmup, self.draws) < 1 or self.draws < 4:
+            raise ValueError(
+                f"sampling needs at least 1 chain, 1 warm-up draw and 4 draws; got {self.chains} chains, "
+                f"{self.warmup} warm-up and {self.draws} draws"
+            )
+        if not 0.0 < self.target_accept < 1.0:
+            raise ValueError(f"target_accept must lie between 0 and 1; got {self.target_accept}")
+
+
+@dataclass(frozen=True)
+class HMC(NUTS):
+    """Settings of NumPyro's HMC with a fixed trajectory length, otherwise as :class:`NUTS`.
+
+    Args:
+        trajectory_length: length of a trajectory on the unconstrained scale.
+    """
+
+    trajectory_length: float = 1.5707963267948966

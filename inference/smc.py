@@ -1,0 +1,258 @@
+"""Sequential Monte Carlo from the prior to the posterior, in independent islands.
+
+Each island tempers the likelihood adaptively (Del Moral, Doucet and Jasra 2006), resampling with
+BlackJAX and moving with :mod:`bayes_nn.inference.move`. A temperature is one compiled call for all
+islands; particles carry their log likelihood and its gradient, so reweighting costs nothing. Importing
+BlackJAX starts JAX's backend, so this module is imported when SMC is first asked for.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import blackjax.smc.base as smc_base
+import blackjax.smc.ess as smc_ess
+import jax
+import jax.numpy as jnp
+import numpy as np
+from blackjax.smc.resampling import systematic
+from blackjax.smc.solver import dichotomy
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
+from bayes_nn.inference.evidence import ACCEPTANCE_BAND, Evidence, combine_islands
+from bayes_nn.inference.move import (
+    SLICE_POINTS,
+    MoveInfo,
+    Particle,
+    Reference,
+    evaluate,
+    fit_reference,
+    hamiltonian_move,
+    slice_move,
+)
+from bayes_nn.inference.parallel import map_islands
+from bayes_nn.inference.progress import Report
+from bayes_nn.inference.settings import SMC
+from bayes_nn.inference.target import Target
+
+
+class Island(NamedTuple):
+    """State of one island.
+
+    Attributes:
+        key: random key of the steps to come.
+        particles: equally weighted particles, leading axis P.
+        temperature: power of the likelihood reached, 1 at the end.
+        log_evidence: log of the mean likelihood accumulated up to this temperature.
+        variance: variance of ``log_evidence`` that the weights imply.
+        step_size: largest angle of one step of the move.
+        acceptance: mean acceptance of the last sweep.
+        info: what the last move of every particle did.
+        gradients: gradient evaluations so far.
+        unique: fraction of distinct ancestors at the last resampling.
+    """
+
+    key: Array
+    particles: Particle
+    temperature: Float[Array, ""]
+    log_evidence: Float[Array, ""]
+    variance: Float[Array, ""]
+    step_size: Float[Array, ""]
+    acceptance: Float[Array, ""]
+    info: MoveInfo
+    gradients: Array
+    unique: Float[Array, ""]
+
+
+def start_island(target: Target, key: Array, u: Float[Array, "P D"]) -> Island:
+    """An island of prior draws u at temperature 0."""
+    particles = jax.lax.map(lambda one: evaluate(target, one), u)
+    nothing = jnp.zeros(len(u))
+    info = MoveInfo(nothing, nothing, nothing.astype(bool), nothing.astype(int))
+    zero = jnp.zeros(())
+    return Island(key, particles, zero, zero, zero, jnp.asarray(0.5), zero, info, jnp.zeros((), int), zero)
+
+
+def temper_island(target: Target, island: Island, settings: SMC) -> Island:
+    """Raise the temperature as far as the target ESS allows, resample, and move every particle."""
+    key, key_step = jax.random.split(island.key)
+    remaining = 1.0 - island.temperature
+    increment = smc_ess.ess_solver(
+        lambda particles: particles.log_likelihood, island.particles, settings.target_ess, remaining, dichotomy
+    )
+    # An increment within rounding of the end is the end: the solver stops at a tolerance of its own.
+    increment = jnp.where(increment > 0.999 * remaining, remaining, jnp.clip(increment, 1e-12, remaining))
+    temperature = jnp.minimum(island.temperature + increment, 1.0)
+    log_weights = increment * island.particles.log_likelihood
+    total = logsumexp(log_weights)
+    weights = jnp.exp(log_weights - total)
+    reference = fit_reference(island.particles.u[_systematic_order(weights)], target.n_hyperparameters)
+
+    def update(keys: Array, particles: Particle, step_size: Array) -> tuple[Particle, tuple]:
+        return _sweeps(keys[0], particles, step_size, target, reference, temperature, settings)
+
+    moved, step_info = smc_base.step(
+        key_step,
+        smc_base.SMCState(island.particles, weights, island.step_size),
+        update,
+        lambda particles: jnp.zeros_like(particles.log_likelihood),
+        systematic,
+    )
+    step_size, info, gradients = step_info.update_info
+    ancestors = jnp.zeros(settings.particles).at[step_info.ancestors].set(1.0)
+    return Island(
+        key,
+        moved.particles,
+        temperature,
+        island.log_evidence + total - jnp.log(settings.particles),
+        island.variance + 1.0 / smc_ess.ess(log_weights) - 1.0 / settings.particles,
+        step_size,
+        jnp.mean(info.acceptance),
+        info,
+        island.gradients + gradients,
+        jnp.mean(ancestors),
+    )
+
+
+def _sweeps(
+    key: Array,
+    particles: Particle,
+    step_size: Array,
+    target: Target,
+    reference: Reference,
+    temperature: Array,
+    settings: SMC,
+) -> tuple[Particle, tuple[Array, MoveInfo, Array]]:
+    """Move all particles in turn until enough moves were accepted, adapting the step size between sweeps."""
+
+    def move(noise: tuple[Array, Array], particle: Particle, step_size: Array) -> tuple[Particle, MoveInfo]:
+        if not target.has_hidden_weights:
+            return slice_move(noise, particle, target, reference, temperature)
+        return hamiltonian_move(noise, particle, target, reference, temperature, step_size, settings.max_steps)
+
+    def sweep(carry: tuple) -> tuple:
+        key, particles, step_size, accepted, count, _, gradients = carry
+        key, key_direction, key_uniforms = jax.random.split(key, 3)
+        directions = jax.random.normal(key_direction, particles.u.shape)
+        uniforms = jax.random.uniform(key_uniforms, (settings.particles, SLICE_POINTS + 1))
+        particles, info = jax.lax.map(
+            lambda each: move(each[0], each[1], step_size), ((directions, uniforms), particles)
+        )
+        acceptance = jnp.mean(info.acceptance)
+        step_size = jnp.clip(step_size * jnp.exp(acceptance - 0.75), 1e-3, jnp.pi / 2)
+        return key, particles, step_size, accepted + acceptance, count + 1, info, gradients + info.steps.sum()
+
+    def unfinished(carry: tuple) -> Array:
+        accepted, count = carry[3], carry[4]
+        return (accepted < settings.accepted_moves) & (count < 10)
+
+    zero, nothing = jnp.zeros((), int), jnp.zeros(settings.particles)
+    info = MoveInfo(nothing, nothing, nothing.astype(bool), nothing.astype(int))
+    carry = key, particles, step_size, jnp.zeros(()), zero, info, zero
+    _, particles, step_size, _, _, info, gradients = jax.lax.while_loop(unfinished, sweep, carry)
+    return particles, (step_size, info, gradients)
+
+
+def _systematic_order(weights: Float[Array, " P"]) -> Array:
+    """Deterministic systematic resampling, for moments of the weighted particles."""
+    count = len(weights)
+    return jnp.clip(jnp.searchsorted(jnp.cumsum(weights), (jnp.arange(count) + 0.5) / count), 0, count - 1)
+
+
+@partial(jax.jit, static_argnames="settings")
+def _start(target: Target, keys: Array, u: Array, settings: SMC) -> Island:
+    return map_islands(lambda shared, own: start_island(shared, *own), settings.islands)(target, (keys, u))
+
+
+@partial(jax.jit, static_argnames="settings", donate_argnums=1)
+def _temper(target: Target, islands: Island, settings: SMC) -> Island:
+    def advance(shared: Target, island: Island) -> Island:
+        finished = island.temperature >= 1.0
+        return jax.lax.cond(finished, lambda i: i, lambda i: temper_island(shared, i, settings), island)
+
+    return map_islands(advance, settings.islands)(target, islands)
+
+
+class SMCRun(NamedTuple):
+    """What SMC leaves behind.
+
+    Attributes:
+        u: equally weighted draws, (islands, particles, D).
+        log_likelihood: log p(y | z) of every draw, (islands, particles).
+        log_prior: log prior density of every draw, (islands, particles).
+        sample_stats: energy, acceptance, divergences and step counts of every particle's last move.
+        evidence: log Z with its error.
+    """
+
+    u: Float[np.ndarray, "I P D"]
+    log_likelihood: Float[np.ndarray, "I P"]
+    log_prior: Float[np.ndarray, "I P"]
+    sample_stats: dict[str, np.ndarray]
+    evidence: Evidence
+
+
+def run_smc(target: Target, settings: SMC, key: Array, report: Report = lambda fraction, text: None) -> SMCRun:
+    """Run all islands to temperature 1.
+
+    Args:
+        target: the posterior.
+        settings: sizes and limits.
+        key: random key.
+        report: called after every temperature with the fraction done and a text.
+
+    Returns:
+        Draws, their statistics, and the evidence.
+    """
+    hint_at_idle_cores()
+    temperatures = []
+    with one_blas_thread_per_device():
+        key_prior, key_islands = jax.random.split(key)
+        u = target.sample_prior(key_prior, (settings.islands, settings.particles))
+        islands = _start(target, jax.random.split(key_islands, settings.islands), u, settings)
+        while len(temperatures) < settings.max_temperatures:
+            islands = _temper(target, islands, settings)
+            now = np.asarray(islands.temperature)
+            temperatures.append(now)
+            # Temperatures grow about geometrically, so the bar follows their logarithm.
+            fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
+            report(fraction, f"temperature {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
+            if now.min() >= 1.0:
+                break
+    return _summarise(islands, np.stack(temperatures, axis=1), settings)
+
+
+def _summarise(islands: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun:
+    islands = jax.tree.map(np.asarray, islands._replace(key=0))
+    value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
+    low, high = ACCEPTANCE_BAND
+    if islands.temperature.min() < 1.0:
+        reasons += (f"temperature 1 was not reached in {settings.max_temperatures} steps",)
+    if not low <= islands.acceptance.min() <= high:
+        reasons += (f"mean acceptance fell to {islands.acceptance.min():.2f}",)
+    if islands.unique.min() < 0.25:
+        reasons += (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
+    if islands.info.diverging.mean() > 0.05:
+        reasons += (f"{islands.info.diverging.mean():.0%} of the last trajectories diverged",)
+    details = {
+        "log_evidence_by_island": islands.log_evidence.tolist(),
+        "temperatures": temperatures.tolist(),
+        "acceptance_by_island": islands.acceptance.tolist(),
+        "step_size_by_island": islands.step_size.tolist(),
+        "gradient_evaluations": int(islands.gradients.sum()),
+    }
+    log_density = islands.particles.log_prior + islands.particles.log_likelihood
+    stats = {
+        "lp": log_density,
+        "energy": islands.info.energy,
+        "acceptance_rate": islands.info.acceptance,
+        "diverging": islands.info.diverging,
+        "n_steps": islands.info.steps,
+    }
+    return SMCRun(
+        islands.particles.u,
+        islands.particles.log_likelihood,
+        islands.particles.log_prior,
+        stats,
+        Evidence(value, mcse, "smc", not reasons, reasons, details),
+    )

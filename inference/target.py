@@ -1,0 +1,117 @@
+"""The posterior over z as a density on an unconstrained vector u, split into prior and likelihood."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jax.custom_batching import sequential_vmap
+from jaxtyping import Array, Float
+from numpyro.distributions import biject_to
+
+from bayes_nn.likelihood import Gaussian
+from bayes_nn.priors.prior import Latents, Prior
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["X", "Y"], meta_fields=["prior", "likelihood"])
+@dataclass(frozen=True)
+class Target:
+    """Prior, likelihood and data; a pytree whose data are traced, so that equal shapes compile once.
+
+    The unconstrained vector u holds the H hyperparameters first, then the hidden weights.
+
+    Attributes:
+        X: inputs (N, d) on the model's scale.
+        Y: targets (N, C) on the model's scale.
+        prior: the prior over functions.
+        likelihood: the noise model.
+    """
+
+    X: Float[Array, "N d"]
+    Y: Float[Array, "N C"]
+    prior: Prior
+    likelihood: Gaussian
+
+    @property
+    def hyperparameters(self) -> Latents:
+        """Low-dimensional latents, the noise's included."""
+        return self.prior.hyperparameters() | self.likelihood.hyperparameter_priors()
+
+    @property
+    def latents(self) -> Latents:
+        """All latents in the order of u."""
+        return self.hyperparameters | self.prior.hidden_weights(self.X.shape[1])
+
+    @property
+    def n_hyperparameters(self) -> int:
+        """H, the length of the hyperparameter block of u."""
+        return len(self.hyperparameters)
+
+    @property
+    def dimension(self) -> int:
+        """Length of u."""
+        return sum(_size(prior) for prior in self.latents.values())
+
+    def unflatten(self, u: Float[Array, " D"]) -> dict[str, Array]:
+        """u cut into unconstrained sites."""
+        sites, start = {}, 0
+        for name, prior in self.latents.items():
+            sites[name] = u[start : start + _size(prior)].reshape(prior.event_shape)
+            start += _size(prior)
+        return sites
+
+    def values(self, u: Float[Array, " D"]) -> dict[str, Array]:
+        """The latents on their own scale, by site name."""
+        sites = self.unflatten(u)
+        return {name: biject_to(prior.support)(sites[name]) for name, prior in self.latents.items()}
+
+    @property
+    def has_hidden_weights(self) -> bool:
+        """Whether u holds hidden weights besides the hyperparameters."""
+        return bool(self.prior.hidden_weights(self.X.shape[1]))
+
+    def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
+        """Draws of u from the prior, with leading axes ``shape``."""
+        keys = jax.random.split(key, max(len(self.latents), 1))
+        sites = [
+            biject_to(prior.support).inv(prior.sample(one, shape)).reshape(*shape, -1)
+            for one, prior in zip(keys, self.latents.values(), strict=False)
+        ]
+        return jnp.concatenate(sites, axis=-1) if sites else jnp.zeros((*shape, 0))
+
+    def log_prior(self, u: Float[Array, " D"]) -> Float[Array, ""]:
+        """Normalised log prior density of u, the Jacobian of the constraints included, in nats."""
+        sites = self.unflatten(u)
+        return sum((_log_density(self.latents[name], site) for name, site in sites.items()), jnp.zeros(()))
+
+    def log_likelihood(self, u: Float[Array, " D"]) -> Float[Array, ""]:
+        """``log p(y | z)`` with the readout or f integrated out, in nats; -inf where it cannot be computed."""
+        values = self.values(u)
+        process = self.prior.process(values, self.X)
+        log_likelihood = process.log_marginal(self.Y, self.likelihood.noise_variance(values))
+        return jnp.where(jnp.isfinite(log_likelihood), log_likelihood, -jnp.inf)
+
+    def log_likelihood_and_gradient(self, u: Float[Array, " D"]) -> tuple[Array, Float[Array, " D"]]:
+        """:meth:`log_likelihood` with its gradient in u; one u at a time even under ``vmap``."""
+
+        @sequential_vmap
+        def evaluate(target: Target, u: Array) -> tuple[Array, Array]:
+            value, gradient = jax.value_and_grad(target.log_likelihood)(u)
+            return value, jnp.where(jnp.isfinite(value) & jnp.isfinite(gradient), gradient, 0.0)
+
+        return evaluate(self, u)
+
+
+def _size(prior: dist.Distribution) -> int:
+    size = 1
+    for length in prior.event_shape:
+        size *= length
+    return size
+
+
+def _log_density(prior: dist.Distribution, unconstrained: Array) -> Float[Array, ""]:
+    transform = biject_to(prior.support)
+    value = transform(unconstrained)
+    jacobian = transform.log_abs_det_jacobian(unconstrained, value)
+    return prior.log_prob(value) + jnp.sum(jacobian)

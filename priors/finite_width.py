@@ -1,0 +1,69 @@
+"""Finite networks with the readout integrated out: hidden weights updated by the data, or frozen."""
+
+from jaxtyping import Array
+
+from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.network import hidden_weight_priors, hyperparameter_priors, readout_features
+from bayes_nn.priors.gaussian_process import FeatureProcess
+from bayes_nn.priors.kernel_priors import checked_net
+from bayes_nn.priors.prior import Latents, Prior
+
+
+class BayesianNetwork(Prior):
+    """A finite network as a prior over functions, ``f = Phi_z v`` with the readout v integrated out.
+
+    Args:
+        net: the architecture.
+        width: width of every hidden layer, or one per layer.
+
+    Raises:
+        ValueError: if a width is not a positive integer.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> bnn.BayesianNetwork(bnn.mlp(depth=2), width=64)
+        BayesianNetwork(depth=2, width=64)
+    """
+
+    learns_features = True
+
+    def __init__(self, net: Serial, width: int) -> None:
+        self.net = checked_net(net)
+        self.widths = checked_width(width, net.depth)
+        self.name = f"{type(self).__name__}(depth={net.depth}, width={width})"
+
+    def hyperparameters(self) -> Latents:
+        """The inferred standard deviations of the architecture."""
+        return hyperparameter_priors(self.net)
+
+    def hidden_weights(self, n_inputs: int) -> Latents:
+        """Standard-normal hidden weights and biases."""
+        return hidden_weight_priors(self.net, n_inputs, self.widths)
+
+    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> FeatureProcess:
+        """The features of the last hidden layer."""
+        new = None if X_new is None else readout_features(self.net, values, X_new)
+        return FeatureProcess(readout_features(self.net, values, X), new)
+
+
+class FrozenFeatures(BayesianNetwork):
+    """Random features: hidden weights drawn from the prior and never updated, readout Bayesian.
+
+    Predictions average over draws with equal weights; the score is the code length
+    ``sum_i log E_z[p(y_i | y_<i, z)]``, averaged over permutations of the data.
+
+    Args:
+        net: the architecture.
+        width: width of every hidden layer, or one per layer.
+
+    Raises:
+        ValueError: if a width is not a positive integer.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> FrozenFeatures(bnn.mlp(depth=1), width=16).learns_features
+        False
+    """
+
+    learns_features = False
+    updated = False

@@ -1,0 +1,126 @@
+"""Priors whose z holds no hidden weights: NNGP, NTK, and the NNGP with a random scale."""
+
+import math
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jaxtyping import Array
+
+from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.network import hyperparameter_priors
+from bayes_nn.priors.gaussian_process import KernelProcess
+from bayes_nn.priors.infinite_width import Kind, prior_kernel_diagonal, prior_kernel_matrix
+from bayes_nn.priors.prior import Latents, Prior
+
+if TYPE_CHECKING:
+    from bayes_nn.priors.gpjax_kernel import InfiniteWidthKernel
+
+
+def checked_net(net: object) -> Serial:
+    """The architecture itself.
+
+    Raises:
+        ValueError: if it is not an architecture.
+    """
+    if not isinstance(net, Serial):
+        raise ValueError(f"expected an architecture such as bayes_nn.mlp(depth=2); got {net!r}")
+    return net
+
+
+class _InfiniteWidth(Prior):
+    """Shared by the two infinite-width limits, which differ in the recursion alone."""
+
+    kind: Kind
+
+    def __init__(self, net: Serial) -> None:
+        self.net = checked_net(net)
+        self.name = f"{type(self).__name__}(depth={net.depth})"
+
+    @property
+    def kernel(self) -> "InfiniteWidthKernel":
+        """A GPJax kernel; inferred standard deviations are trainable and start at their prior median."""
+        from bayes_nn.priors.gpjax_kernel import InfiniteWidthKernel
+
+        return InfiniteWidthKernel(self.net, self.kind)
+
+    def hyperparameters(self) -> Latents:
+        """The inferred standard deviations of the architecture."""
+        return hyperparameter_priors(self.net)
+
+    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
+        """The kernel matrices under the given standard deviations."""
+        K = prior_kernel_matrix(self.net, values, X, kind=self.kind)
+        if X_new is None:
+            return KernelProcess(K)
+        K_new = prior_kernel_matrix(self.net, values, X_new, X, kind=self.kind)
+        return KernelProcess(K, K_new, prior_kernel_diagonal(self.net, values, X_new, self.kind))
+
+
+class NNGP(_InfiniteWidth):
+    """The infinite-width limit of a Bayesian network (Neal 1996; Lee et al. 2018, arXiv:1711.00165).
+
+    Args:
+        net: the architecture.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> NNGP(bnn.mlp(depth=2)).kernel.kind
+        'nngp'
+    """
+
+    kind: Kind = "nngp"
+
+
+class NTK(_InfiniteWidth):
+    """The neural tangent kernel as a prior (Jacot et al. 2018, arXiv:1806.07572).
+
+    Args:
+        net: the architecture.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> NTK(bnn.mlp(depth=2)).kernel.kind
+        'ntk'
+    """
+
+    kind: Kind = "ntk"
+
+
+class ScaleMixture(NNGP):
+    """The NNGP times the random scale that finite width gives: ``s = prod_l chi2(n_l)/n_l``.
+
+    What finite width does to the prior beyond scale is left out, so the gain of this row over the
+    NNGP is the part of a finite-width gain that one scalar explains. Exact for deep linear networks
+    without biases and with one output (Hanin and Zlokapa 2023, arXiv:2212.14457).
+
+    Args:
+        net: the architecture.
+        width: width of every hidden layer, or one per layer.
+
+    Raises:
+        ValueError: if a width is not a positive integer.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> sorted(ScaleMixture(bnn.mlp(depth=2, weight_std=1.0, bias_std=0.0), width=8).hyperparameters())
+        ['scale_0', 'scale_1']
+    """
+
+    def __init__(self, net: Serial, width: int) -> None:
+        super().__init__(net)
+        self.widths = checked_width(width, net.depth)
+        self.name = f"ScaleMixture(depth={net.depth}, width={width})"
+
+    def hyperparameters(self) -> Latents:
+        """The inferred standard deviations, and one scale chi2(n)/n = Gamma(n/2, n/2) per hidden layer."""
+        scales = {f"scale_{i}": dist.Gamma(n / 2.0, n / 2.0) for i, n in enumerate(self.widths)}
+        return super().hyperparameters() | scales
+
+    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
+        """The NNGP's kernel matrices times the product of the scales."""
+        scale = math.prod(values[f"scale_{i}"] for i in range(len(self.widths)))
+        unscaled = super().process(values, X, X_new)
+        if X_new is None:
+            return KernelProcess(scale * unscaled.K)
+        return KernelProcess(scale * unscaled.K, scale * unscaled.K_new, scale * jnp.asarray(unscaled.k_new))

@@ -1,0 +1,94 @@
+"""What every prior here is: a mixture of Gaussian processes, ``f | z ~ GP(0, K_z)``, ``z ~ p(z)``."""
+
+import abc
+from collections.abc import Callable
+
+import jax
+import numpyro
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+from numpyro.distributions import constraints
+
+from bayes_nn.likelihood import Gaussian
+from bayes_nn.priors.gaussian_process import Process
+
+Latents = dict[str, dist.Distribution]
+
+
+class Prior(abc.ABC):
+    """A prior over functions.
+
+    Attributes:
+        name: how tables and plots call it.
+        learns_features: whether z holds hidden weights that the data update.
+        updated: whether the data update z at all; False only for frozen features.
+    """
+
+    name: str
+    learns_features: bool = False
+    updated: bool = True
+
+    @abc.abstractmethod
+    def hyperparameters(self) -> Latents:
+        """Low-dimensional latents by site name: inferred standard deviations and scales."""
+
+    def hidden_weights(self, n_inputs: int) -> Latents:
+        """Hidden weights by site name; none for kernel priors."""
+        return {}
+
+    @abc.abstractmethod
+    def process(
+        self, values: dict[str, Array], X: Float[Array, "N d"], X_new: Float[Array, "T d"] | None = None
+    ) -> Process:
+        """The Gaussian process given z, at the training inputs and, if asked, at new ones."""
+
+    def model(self, likelihood: Gaussian) -> Callable:
+        """The NumPyro model ``(X, Y=None)`` with the readout (or f) integrated out.
+
+        Args:
+            likelihood: the noise model, whose noise_std may be a site of its own.
+
+        Example:
+            >>> import bayes_nn as bnn, jax.numpy as jnp, numpyro
+            >>> network = bnn.BayesianNetwork(bnn.mlp(depth=1), width=3)
+            >>> model = numpyro.handlers.seed(network.model(bnn.Gaussian()), 0)
+            >>> model(jnp.ones((4, 2))).shape
+            (4, 1)
+        """
+
+        def model(X: Array, Y: Array | None = None) -> Array:
+            latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1])
+            values = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
+            marginal = CollapsedGaussian(self.process(values, X), likelihood.noise_variance(values), X.shape[0])
+            return numpyro.sample("y", marginal if Y is None else marginal.with_outputs(Y.shape[1]), obs=Y)
+
+        return model
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class CollapsedGaussian(dist.Distribution):
+    """``N(0, K_z + noise^2 I)`` for each of C outputs, as a NumPyro distribution over (N, C)."""
+
+    support = constraints.real_matrix
+    pytree_data_fields = ("process", "noise_variance")
+
+    def __init__(self, process: Process, noise_variance: Array, rows: int, outputs: int = 1) -> None:
+        self.process, self.noise_variance = process, noise_variance
+        super().__init__(batch_shape=(), event_shape=(rows, outputs))
+
+    def with_outputs(self, outputs: int) -> "CollapsedGaussian":
+        """The same marginal for another number of outputs."""
+        return CollapsedGaussian(self.process, self.noise_variance, self.event_shape[0], outputs)
+
+    def log_prob(self, value: Float[Array, "N C"]) -> Float[Array, ""]:
+        """Log evidence given z, in nats."""
+        return self.process.log_marginal(value, self.noise_variance)
+
+    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Float[Array, "... N C"]:
+        """Draws of noisy y from the prior given z."""
+        keys = jax.random.split(key, sample_shape).reshape(-1)
+        rows, outputs = self.event_shape
+        draws = jax.lax.map(lambda one: self.process.draw_prior(one, outputs, self.noise_variance), keys)
+        return draws.reshape(*sample_shape, rows, outputs)

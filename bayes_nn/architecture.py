@@ -128,9 +128,13 @@ class Serial:
         """Number of hidden layers."""
         return len(self.activations)
 
+    @property
+    def activation_name(self) -> str:
+        """The activation as tables call it; several are joined by a slash."""
+        return "/".join(sorted({type(layer).__name__.lower() for layer in self.activations}))
+
     def __repr__(self) -> str:
-        names = sorted({type(layer).__name__.lower() for layer in self.activations})
-        return f"Serial(depth={self.depth}, activation={'/'.join(names)})"
+        return f"Serial(depth={self.depth}, activation={self.activation_name})"
 
 
 def mlp(

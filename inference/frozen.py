@@ -23,9 +23,9 @@ from bayes_nn.priors.gaussian_process import prequential_log_densities
 from bayes_nn.priors.kernel_priors import NNGP
 
 #: Orders of the data averaged over; draws of the hidden weights for each; draws of the hyperparameters.
-PERMUTATIONS, WEIGHT_DRAWS, HYPERPARAMETER_DRAWS = 4, 64, 16
+PERMUTATIONS, WEIGHT_DRAWS, HYPERPARAMETER_DRAWS = 4, 48, 24
 #: Predictive draws kept for each permutation.
-KEPT_DRAWS = 64
+KEPT_DRAWS = 48
 
 
 def run_frozen(target: Target, key: Array, report: Report) -> dict[str, Any]:
@@ -73,10 +73,10 @@ def _surrogate(target: Target, key: Array, report: Report) -> tuple[dict[str, Ar
     from bayes_nn.inference.smc import run_smc
 
     nngp = Target(target.X, target.Y, NNGP(target.prior.net), target.likelihood)
-    settings = SMC(particles=2 * HYPERPARAMETER_DRAWS, islands=PERMUTATIONS)
+    settings = SMC(particles=HYPERPARAMETER_DRAWS, islands=PERMUTATIONS)
     run = run_smc(nngp, settings, key, lambda fraction, text: report(0.7 * fraction, f"hyperparameters, {text}"))
-    values = jax.vmap(jax.vmap(nngp.values))(jnp.asarray(run.u[:, ::2]))
-    return values, run.log_likelihood[:, ::2], run.evidence
+    values = jax.vmap(jax.vmap(nngp.values))(jnp.asarray(run.u))
+    return values, run.log_likelihood, run.evidence
 
 
 def _sample_weights(target: Target, key: Array, shape: tuple[int, int]) -> dict[str, Array]:

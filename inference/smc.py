@@ -71,7 +71,7 @@ def start_island(target: Target, key: Array, u: Float[Array, "P D"]) -> Island:
     nothing = jnp.zeros(len(u))
     info = MoveInfo(nothing, nothing, nothing.astype(bool), nothing.astype(int))
     zero = jnp.zeros(())
-    return Island(key, particles, zero, zero, zero, jnp.asarray(0.5), zero, info, jnp.zeros((), int), zero)
+    return Island(key, particles, zero, zero, zero, jnp.asarray(0.5, dtype=float), zero, info, jnp.zeros((), int), zero)
 
 
 def temper_island(target: Target, island: Island, settings: SMC) -> Island:

@@ -22,7 +22,7 @@ class BayesianNetwork(Prior):
     Example:
         >>> import bayes_nn as bnn
         >>> bnn.BayesianNetwork(bnn.mlp(depth=2), width=64)
-        BayesianNetwork(depth=2, width=64)
+        BayesianNetwork(relu, depth=2, width=64)
     """
 
     learns_features = True
@@ -30,7 +30,7 @@ class BayesianNetwork(Prior):
     def __init__(self, net: Serial, width: int) -> None:
         self.net = checked_net(net)
         self.widths = checked_width(width, net.depth)
-        self.name = f"{type(self).__name__}(depth={net.depth}, width={width})"
+        self.name = f"{type(self).__name__}({net.activation_name}, depth={net.depth}, width={width})"
 
     def hyperparameters(self) -> Latents:
         """The inferred standard deviations of the architecture."""

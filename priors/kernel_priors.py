@@ -35,7 +35,7 @@ class _InfiniteWidth(Prior):
 
     def __init__(self, net: Serial) -> None:
         self.net = checked_net(net)
-        self.name = f"{type(self).__name__}(depth={net.depth})"
+        self.name = f"{type(self).__name__}({net.activation_name}, depth={net.depth})"
 
     @property
     def kernel(self) -> "InfiniteWidthKernel":
@@ -110,7 +110,7 @@ class ScaleMixture(NNGP):
     def __init__(self, net: Serial, width: int) -> None:
         super().__init__(net)
         self.widths = checked_width(width, net.depth)
-        self.name = f"ScaleMixture(depth={net.depth}, width={width})"
+        self.name = f"ScaleMixture({net.activation_name}, depth={net.depth}, width={width})"
 
     def hyperparameters(self) -> Latents:
         """The inferred standard deviations, and one scale chi2(n)/n = Gamma(n/2, n/2) per hidden layer."""

@@ -1,0 +1,36 @@
+# Two commands matter: `make demo` and `make test`. Both build .venv first where it is missing.
+PYTHON ?= $(firstword $(foreach p,python3 python3.12 python3.13 python3.14,$(if $(shell $(p) -c 'import sys; print(sys.version_info >= (3, 12) or "")' 2>/dev/null),$(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test check format clean help
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, demo/evidence.png.
+	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 64 --out demo
+
+test: check  ## Everything CI runs: checks, then the tests.
+	$(BIN)/python -m pytest --ignore=tests/test_docstrings.py
+
+check: $(STAMP)  ## Linter, formatter, type checker and the examples in docstrings.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_docstrings.py
+
+format: $(STAMP)  ## Bring the code into shape.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment and everything built.
+	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "bayes_nn needs Python 3.12 or newer, and none was found on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo ".venv holds a Python older than 3.12: run 'make clean' and try again"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(STAMP)

@@ -1,0 +1,274 @@
+"""The command line: ``bayes-nn compare``, ``fit`` and ``report``."""
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import bayes_nn as bnn
+
+if TYPE_CHECKING:
+    from bayes_nn.inference.comparison import Comparison
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does a finite network beat its infinite-width limit because it learns features, or because it is a better prior?",
+)
+console = Console()
+
+Data = Annotated[
+    str, typer.Argument(help="A CSV or Parquet file, or [bold]diabetes[/] for scikit-learn's bundled data.", metavar="DATA")
+]
+Target = Annotated[str, typer.Option(help="Name of the column to predict; every other column is an input.")]
+Depth = Annotated[int, typer.Option(help="Number of hidden layers.")]
+Activation = Annotated[str, typer.Option(help="relu, erf or identity.")]
+Std = Annotated[float | None, typer.Option(help="A number to fix it; left out, it is inferred under a LogNormal prior.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+Particles = Annotated[int, typer.Option(help="SMC particles in each island; more make the evidence more precise.")]
+Islands = Annotated[int, typer.Option(help="Independent SMC islands; their spread gives the evidence its error.")]
+KeepDuplicates = Annotated[bool, typer.Option("--keep-duplicates", help="Accept rows that repeat inputs and target.")]
+
+
+def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a ValueError into one line on standard error and exit code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ValueError as error:
+            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from None
+
+    return wrapped
+
+
+@app.command()
+@one_line_errors
+def compare(
+    data: Data,
+    target: Target = "target",
+    width: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "64",
+    depth: Depth = 2,
+    activation: Activation = "relu",
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    test_fraction: Annotated[float, typer.Option(help="Fraction of the rows held out to score predictions.")] = 0.25,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
+    particles: Particles = 128,
+    islands: Islands = 4,
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Compare priors over functions on a data set, and say what explains the network's gain.
+
+    Fits the NNGP, the NTK, and for every width the scale mixture, frozen features and the Bayesian
+    network; prints the table and the verdict; writes a report, the result and a picture.
+
+    Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
+    """
+    frame = read_table(data)
+    X, y = inputs_and_target(frame, target)
+    net = bnn.mlp(depth, activation, weight_std, bias_std)
+    candidates: list[bnn.priors.Prior] = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+    for n in parse_widths(width):
+        candidates += [bnn.priors.ScaleMixture(net, n), bnn.priors.FrozenFeatures(net, n), bnn.BayesianNetwork(net, n)]
+    train, test = hold_out(len(frame), test_fraction, seed)
+    sampler = bnn.inference.SMC(particles=particles, islands=islands)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+        result = bnn.compare(
+            candidates,
+            X.iloc[train],
+            y.iloc[train],
+            X.iloc[test],
+            y.iloc[test],
+            key=seed,
+            likelihood=bnn.Gaussian(noise_std),
+            sampler=sampler,
+            duplicates="keep" if keep_duplicates else "error",
+        )
+    show(result)
+    result.report(out / "report.html")
+    result.save(out / "result.nc")
+    result.plot_evidence().savefig(out / "evidence.png", dpi=150)
+    console.print(f"\nWritten to [bold]{out}[/]: report.html, result.nc, evidence.png")
+
+
+@app.command()
+@one_line_errors
+def fit(
+    data: Data,
+    target: Target = "target",
+    prior: Annotated[str, typer.Option(help="nngp, ntk, scale-mixture, frozen or network.")] = "network",
+    width: Annotated[int, typer.Option(help="Width of every hidden layer.")] = 64,
+    depth: Depth = 2,
+    activation: Activation = "relu",
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    sampler: Annotated[str | None, typer.Option(help="exact, smc, nuts or hmc; left out, the sensible one.")] = None,
+    out: Annotated[Path, typer.Option(help="The posterior, an ArviZ DataTree in NetCDF.")] = Path("posterior.nc"),
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Fit one prior to a data set and write its posterior for ArviZ.
+
+    Example: [bold]bayes-nn fit houses.csv --target price --prior network --width 32 --sampler nuts[/]
+    """
+    import arviz as az
+
+    X, y = inputs_and_target(read_table(data), target)
+    net = bnn.mlp(depth, activation, weight_std, bias_std)
+    makers: dict[str, Callable[[], bnn.priors.Prior]] = {
+        "nngp": lambda: bnn.priors.NNGP(net),
+        "ntk": lambda: bnn.priors.NTK(net),
+        "scale-mixture": lambda: bnn.priors.ScaleMixture(net, width),
+        "frozen": lambda: bnn.priors.FrozenFeatures(net, width),
+        "network": lambda: bnn.BayesianNetwork(net, width),
+    }
+    if prior not in makers:
+        raise ValueError(f"unknown prior {prior!r}; choose one of {', '.join(makers)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+        posterior = bnn.fit(
+            makers[prior](), X, y, bnn.Gaussian(noise_std), sampler, key=seed,
+            duplicates="keep" if keep_duplicates else "error",
+        )  # fmt: skip
+    tree = posterior.to_datatree()
+    hyperparameters = [name for name in posterior.target.hyperparameters if name in posterior.values]
+    if hyperparameters:
+        console.print(az.summary(tree, var_names=hyperparameters).to_string(), highlight=False)
+    if posterior.evidence:
+        console.print(f"log evidence of the standardised y: {posterior.log_evidence}", highlight=False)
+    console.print(f"{posterior.target.prior.name}, {posterior.sampler}: {posterior.convergence}", highlight=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tree.to_netcdf(out, engine="h5netcdf")
+    console.print(f"Written to [bold]{out}[/]; read it with arviz.from_netcdf")
+
+
+@app.command()
+@one_line_errors
+def report(
+    result: Annotated[Path, typer.Argument(help="A result.nc that [bold]compare[/] wrote.")],
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
+) -> None:
+    """Print a saved comparison and write its report again."""
+    comparison = bnn.load(result)
+    show(comparison)
+    console.print(f"\nWritten to [bold]{comparison.report(out)}[/]")
+
+
+def read_table(data: str) -> pd.DataFrame:
+    """A CSV or Parquet file, or scikit-learn's diabetes data, as a frame.
+
+    Raises:
+        ValueError: if the file is missing, cannot be read, or is of another kind.
+    """
+    path = Path(data)
+    if data == "diabetes" and not path.exists():
+        try:
+            from sklearn.datasets import load_diabetes
+        except ImportError:
+            raise ValueError("the bundled diabetes data need scikit-learn: pip install 'bayes_nn[data]'") from None
+        return load_diabetes(as_frame=True).frame
+    if not path.is_file():
+        raise ValueError(f"there is no file {data}")
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".pq": pd.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"{data} must be a .csv or .parquet file")
+    try:
+        return readers[path.suffix.lower()](path)
+    except ImportError:
+        raise ValueError("reading Parquet needs pyarrow: pip install 'bayes_nn[data]'") from None
+    except Exception as error:
+        raise ValueError(f"{data} could not be read: {error}") from None
+
+
+def inputs_and_target(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Split a frame into inputs and target.
+
+    Raises:
+        ValueError: if the target column, or any input column, is missing.
+    """
+    if target not in frame.columns:
+        raise ValueError(f"there is no column {target!r}; the columns are {', '.join(map(str, frame.columns))}")
+    if frame.shape[1] < 2:
+        raise ValueError("the table needs at least one input column besides the target")
+    return frame.drop(columns=target), frame[target]
+
+
+def parse_widths(text: str) -> list[int]:
+    """Widths from a comma-separated list.
+
+    Raises:
+        ValueError: for anything but positive whole numbers.
+    """
+    try:
+        widths = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--width must be whole numbers separated by commas, such as 16,64; got {text!r}") from None
+    if min(widths) < 1:
+        raise ValueError(f"--width must be positive; got {text!r}")
+    return list(dict.fromkeys(widths))
+
+
+def hold_out(rows: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers for training and for testing.
+
+    Raises:
+        ValueError: if either part would have fewer than 2 rows.
+    """
+    tested = int(round(rows * fraction)) if 0.0 < fraction < 1.0 else 0
+    if tested < 2 or rows - tested < 2:
+        raise ValueError(f"--test-fraction {fraction} of {rows} rows leaves fewer than 2 rows on one side")
+    order = np.random.default_rng(seed).permutation(rows)
+    return order[tested:], order[:tested]
+
+
+def show(result: "Comparison") -> None:
+    """Print the table and the verdict."""
+    scale = "standardised y" if result.standardized else "y as given"
+    table = Table(title=f"Priors on {result.n_train} rows; log evidence of {scale} in nats, best first", title_justify="left")
+    table.add_column("prior", no_wrap=True)
+    for heading in ("log evidence", "log BF", "prob.", "test lpd", "RMSE", "feature inf.", "sec."):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("reliable")
+    for name, row in result.table.iterrows():
+        table.add_row(
+            str(name),
+            f"{row.log_evidence:.2f} ± {row.mcse:.2f}",
+            f"{row.log_bayes_factor:.2f}",
+            f"{row.probability:.3f}",
+            f"{row.lpd_test:.3f} ± {row.lpd_test_se:.3f}",
+            f"{row.rmse:.4g}",
+            f"{row.feature_information:.2f}",
+            f"{row.seconds:.0f}",
+            "yes" if row.reliable else "NO",
+        )
+    console.print(table)
+    for row in result.rows:
+        for reason in row.reasons:
+            console.print(f"[yellow]{row.name}: {reason}[/]", highlight=False)
+    console.print(str(result.verdict), highlight=False)
+
+
+def main() -> None:
+    """Entry point: use every core, then run the command."""
+    bnn.use_all_cores()
+    app(prog_name="bayes-nn")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

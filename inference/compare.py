@@ -1,0 +1,217 @@
+"""Comparing priors on the same data."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from bayes_nn.data import as_matrix, checked_pair
+from bayes_nn.inference.comparison import Comparison, Row
+from bayes_nn.inference.diagnostics import ConvergenceWarning
+from bayes_nn.inference.fit import fit
+from bayes_nn.inference.posterior import Posterior
+from bayes_nn.inference.settings import SMC
+from bayes_nn.likelihood import Gaussian
+from bayes_nn.priors.gaussian_process import JITTER
+from bayes_nn.priors.prior import Prior
+
+Split = tuple[np.ndarray, np.ndarray]
+
+#: Fraction of the rows held out in each random split.
+TEST_FRACTION = 0.2
+
+
+def compare(
+    candidates: Sequence[Prior],
+    X: Any,
+    y: Any,
+    X_test: Any = None,
+    y_test: Any = None,
+    key: int | Array = 0,
+    *,
+    likelihood: Gaussian | None = None,
+    standardize: bool = True,
+    splits: int | Sequence[Split] | None = None,
+    sampler: SMC | None = None,
+    duplicates: str = "error",
+    progress: bool = True,
+) -> Comparison:
+    """Fit every prior to the same data, estimate its evidence, score it on test data, and judge.
+
+    Args:
+        candidates: priors over functions; for a verdict an NNGP and a BayesianNetwork are needed.
+        X: training inputs, (N,) or (N, d).
+        y: training targets, (N,) or (N, C).
+        X_test: test inputs; without them (and without ``splits``) there are no test scores.
+        y_test: test targets.
+        key: a JAX key or an integer seed.
+        likelihood: shared by all; ``Gaussian()`` with inferred noise when left out.
+        standardize: as in :func:`bayes_nn.fit`.
+        splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
+            (train, test) into the rows of X.
+        sampler: settings of SMC for the priors that have no exact posterior.
+        duplicates: as in :func:`bayes_nn.fit`.
+        progress: show a progress bar on a terminal.
+
+    Returns:
+        Table, verdict, plots, report and file in one.
+
+    Raises:
+        ValueError: for bad data or settings, before any fit.
+
+    Warns:
+        ConvergenceWarning: if a sampler has not converged.
+
+    Example:
+        >>> import bayes_nn as bnn, numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(40, 2))
+        >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
+        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+        >>> result = bnn.compare(priors, X[:30], X[:30, 0], X[30:], X[30:, 0], likelihood=bnn.Gaussian(0.1))
+        >>> result.table.index.name
+        'prior'
+    """
+    candidates = checked_candidates(candidates)
+    parts = _parts(X, y, X_test, y_test, splits, key, duplicates)
+    for train_X, train_y, *_ in parts:
+        checked_pair(train_X, train_y, duplicates=duplicates)
+    if sampler is not None and not isinstance(sampler, SMC):
+        raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
+    likelihood = Gaussian() if likelihood is None else likelihood
+    key = jax.random.key(key) if isinstance(key, int) else key
+    fits: dict[str, list[Posterior]] = {name: [] for name in candidates}
+    scored: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in candidates}
+    total = len(parts) * len(candidates)
+    for number, (train_X, train_y, test_X, test_y) in enumerate(parts):
+        for place, (name, prior) in enumerate(candidates.items()):
+            title = f"{number * len(candidates) + place + 1}/{total} {name}"
+            own = jax.random.fold_in(jax.random.fold_in(key, number), place)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                posterior = fit(
+                    prior,
+                    train_X,
+                    train_y,
+                    likelihood,
+                    sampler if prior.updated else None,
+                    standardize,
+                    own,
+                    duplicates=duplicates,
+                    progress=title if progress else False,
+                )
+            fits[name].append(posterior)
+            if test_X is not None:
+                scored[name].append(_score(posterior, test_X, test_y))
+    rows = [_row(name, candidates[name], fits[name], scored[name], parts) for name in candidates]
+    for row in rows:
+        for reason in row.reasons:
+            warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
+    rows.sort(key=lambda row: -row.log_evidence)
+    settings = {
+        "likelihood": _describe(likelihood.noise_std),
+        "jitter": JITTER,
+        "splits": len(parts),
+        "rows": len(as_matrix(y, "y")),
+        "inputs": as_matrix(X, "X").shape[1],
+    }
+    tested = [as_matrix(part[3], "y_test") for part in parts] if parts[0][2] is not None else []
+    posteriors = {name: fits[name][0] for name in candidates}
+    return Comparison(rows, tested, len(as_matrix(parts[0][1], "y")), standardize, settings, posteriors)
+
+
+def checked_candidates(candidates: Sequence[Prior]) -> dict[str, Prior]:
+    """Priors by unique name.
+
+    Raises:
+        ValueError: if there are none, or one is not a prior.
+    """
+    if isinstance(candidates, Prior) or not len(list(candidates)):
+        raise ValueError("candidates must be a list of at least one prior, such as [priors.NNGP(net)]")
+    named: dict[str, Prior] = {}
+    for prior in candidates:
+        if not isinstance(prior, Prior):
+            raise ValueError(f"every candidate must be a prior such as priors.NNGP(net); got {prior!r}")
+        repeats = sum(other.name == prior.name for other in named.values())
+        named[prior.name if not repeats else f"{prior.name} #{repeats + 1}"] = prior
+    return named
+
+
+def _parts(
+    X: Any, y: Any, X_test: Any, y_test: Any, splits: int | Sequence[Split] | None, key: int | Array, duplicates: str
+) -> list[tuple[Any, Any, Any, Any]]:
+    """(X, y, X_test, y_test) of every split, checked."""
+    inputs, targets = checked_pair(X, y, duplicates=duplicates)
+    if (X_test is None) != (y_test is None):
+        raise ValueError("pass X_test and y_test together")
+    if X_test is not None and splits is not None:
+        raise ValueError("pass either X_test and y_test or splits, not both")
+    if X_test is not None:
+        test_inputs, test_targets = as_matrix(X_test, "X_test"), as_matrix(y_test, "y_test")
+        if len(test_inputs) != len(test_targets):
+            raise ValueError(f"X_test has {len(test_inputs)} rows but y_test has {len(test_targets)}")
+        if test_inputs.shape[1] != inputs.shape[1] or test_targets.shape[1] != targets.shape[1]:
+            raise ValueError(
+                f"training data have {inputs.shape[1]} inputs and {targets.shape[1]} outputs, test data "
+                f"{test_inputs.shape[1]} and {test_targets.shape[1]}"
+            )
+        return [(X, y, X_test, y_test)]
+    if splits is None:
+        return [(X, y, None, None)]
+    if isinstance(splits, int):
+        splits = random_splits(len(inputs), splits, key)
+    return [(inputs[train], targets[train], inputs[test], targets[test]) for train, test in splits]
+
+
+def random_splits(rows: int, count: int, key: int | Array) -> list[Split]:
+    """Random splits of the row numbers with ``TEST_FRACTION`` held out.
+
+    Raises:
+        ValueError: if there are too few rows or splits.
+    """
+    held_out = int(round(TEST_FRACTION * rows))
+    if count < 1 or held_out < 2 or rows - held_out < 2:
+        raise ValueError(f"splits must be at least 1 with at least 2 test rows each; got {count} splits of {rows} rows")
+    key = jax.random.key(key) if isinstance(key, int) else key
+    orders = [np.asarray(jax.random.permutation(jax.random.fold_in(key, i), rows)) for i in range(count)]
+    return [(order[held_out:], order[:held_out]) for order in orders]
+
+
+def _score(posterior: Posterior, X_test: Any, y_test: Any) -> tuple[np.ndarray, ...]:
+    predictive = posterior.predict(X_test)
+    shape = as_matrix(y_test, "y_test").shape
+    return predictive.log_prob(y_test), predictive.mean.reshape(shape), predictive.std.reshape(shape)
+
+
+def _row(
+    name: str, prior: Prior, fits: list[Posterior], scored: list[tuple[np.ndarray, ...]], parts: list[tuple]
+) -> Row:
+    evidences = [posterior.log_evidence for posterior in fits]
+    information = [posterior.feature_information for posterior in fits]
+    reasons = [reason for evidence in evidences for reason in evidence.reasons]
+    reasons += [reason for posterior in fits for reason in posterior.convergence.reasons]
+    errors = [means - as_matrix(part[3], "y_test") for (_, means, _), part in zip(scored, parts, strict=False)]
+    return Row(
+        name=name,
+        kind=type(prior).__name__,
+        learns_features=prior.learns_features,
+        has_hidden_weights=fits[0].target.has_hidden_weights,
+        log_evidence_by_split=tuple(evidence.value for evidence in evidences),
+        mcse_by_split=tuple(evidence.mcse for evidence in evidences),
+        method=evidences[0].method,
+        reasons=tuple(dict.fromkeys(reasons)),
+        lpd_test=[one[0] for one in scored],
+        test_mean=[one[1] for one in scored],
+        test_std=[one[2] for one in scored],
+        rmse=float(np.sqrt(np.mean(np.concatenate(errors) ** 2))) if errors else float("nan"),
+        feature_information=float(np.mean([one.value for one in information])),
+        feature_information_mcse=float(np.sqrt(np.sum([one.mcse**2 for one in information])) / len(information)),
+        seconds=float(sum(posterior.seconds for posterior in fits)),
+        details=evidences[0].details,
+    )
+
+
+def _describe(std: Any) -> str:
+    return f"Gaussian, noise_std {std}" if isinstance(std, float) else f"Gaussian, noise_std ~ {type(std).__name__}"

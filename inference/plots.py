@@ -1,0 +1,78 @@
+"""Plots of a comparison."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bayes_nn.inference.verdict import paired_difference
+
+if TYPE_CHECKING:
+    from bayes_nn.inference.comparison import Comparison, Row
+
+_NETWORK, _FEATURE_FREE = "#c44e1b", "#2b6a99"
+
+
+def plot_evidence(comparison: "Comparison") -> Figure:
+    """Evidence (left) and test score against the NNGP (right), each with two standard errors.
+
+    Networks whose features the data update are in another colour; hollow markers are not reliable.
+    """
+    rows = comparison.rows
+    tested = bool(rows[0].lpd_test)
+    figure = Figure(figsize=(10.5 if tested else 7.0, 1.5 + 0.5 * len(rows)), layout="constrained")
+    axes = figure.subplots(1, 2 if tested else 1, sharey=True, squeeze=False)[0]
+    scale = "standardised y" if comparison.standardized else "y as given"
+    for place, row in enumerate(rows):
+        _point(axes[0], row, place, row.log_evidence, row.mcse)
+    axes[0].set(yticks=range(len(rows)), yticklabels=[row.name for row in rows])
+    axes[0].set_xlabel(f"log evidence of {scale}, nats (bars: 2 MCSE)")
+    axes[0].invert_yaxis()
+    if tested:
+        baseline = next((row for row in rows if row.kind == "NNGP"), rows[0])
+        for place, row in enumerate(rows):
+            gain, error = paired_difference(row.lpd_test, baseline.lpd_test, comparison.test_to_train)
+            _point(axes[1], row, place, gain, error)
+        axes[1].axvline(0.0, color="0.6", linewidth=1.0, zorder=0)
+        axes[1].set_xlabel(f"lpd over {baseline.name}, nats per test point\n(bars: 2 SE, paired)")
+    for ax in axes:
+        ax.grid(axis="x", color="0.9")
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    handles = [
+        axes[0].plot([], [], "o", color=colour, label=label)[0]
+        for colour, label in ((_NETWORK, "features updated by the data"), (_FEATURE_FREE, "feature-free"))
+    ]
+    if not all(row.reliable for row in rows):
+        handles += axes[0].plot([], [], "o", color="0.3", markerfacecolor="white", label="not reliable")
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    return figure
+
+
+def _point(ax: Axes, row: "Row", place: int, value: float, error: float) -> None:
+    colour = _NETWORK if row.learns_features else _FEATURE_FREE
+    face = colour if row.reliable else "white"
+    ax.errorbar(value, place, xerr=2.0 * error, fmt="o", color=colour, markerfacecolor=face, capsize=3)
+
+
+def plot_predictions(comparison: "Comparison") -> Figure:
+    """Predicted against observed test targets of every prior, first output, all splits."""
+    rows = comparison.rows
+    columns = min(3, len(rows))
+    lines = -(-len(rows) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.1 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    observed = np.concatenate(comparison.y_test)[:, 0]
+    limits = observed.min(), observed.max()
+    for ax, row in zip(axes, rows, strict=False):
+        mean, std = np.concatenate(row.test_mean)[:, 0], np.concatenate(row.test_std)[:, 0]
+        colour = _NETWORK if row.learns_features else _FEATURE_FREE
+        ax.errorbar(observed, mean, yerr=std, fmt=".", color=colour, ecolor="0.85", markersize=4, elinewidth=0.7)
+        ax.plot(limits, limits, color="0.4", linewidth=1.0)
+        ax.set_title(f"{row.name}\nRMSE {row.rmse:.4g}", fontsize=9)
+    for ax in axes[len(rows) :]:
+        ax.set_visible(False)
+    figure.supxlabel("observed")
+    figure.supylabel("predicted (bars: 1 standard deviation)")
+    return figure

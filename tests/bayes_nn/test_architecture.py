@@ -1,0 +1,48 @@
+"""Architectures refuse what they cannot mean, and say so."""
+
+import bayes_nn as bnn
+import numpyro.distributions as dist
+import pytest
+
+
+def test_mlp_is_the_serial_written_out():
+    net = bnn.mlp(depth=2, activation="erf", weight_std=1.5, bias_std=0.1)
+    dense = bnn.Dense(1.5, 0.1)
+    by_hand = bnn.Serial(dense, bnn.Erf(), dense, bnn.Erf(), dense)
+    assert [type(a) for a in net.layers] == [type(a) for a in by_hand.layers]
+    assert [(d.weight_std, d.bias_std) for d in net.dense] == [(1.5, 0.1)] * 3
+
+
+def test_left_out_standard_deviations_are_inferred_in_every_layer():
+    names = bnn.priors.NNGP(bnn.mlp(depth=2)).hyperparameters()
+    assert sorted(names) == [f"{k}_std_{i}" for k in ("bias", "weight") for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bnn.mlp(activation="swish"), "unknown activation 'swish'"),
+        (lambda: bnn.mlp(activation=3), "activation must be a name"),
+        (lambda: bnn.mlp(depth=0), "depth"),
+        (lambda: bnn.mlp(depth=2.0), "depth"),
+        (lambda: bnn.mlp(weight_std=-1.0), "weight_std must be a positive number"),
+        (lambda: bnn.mlp(weight_std=0.0), "weight_std must be a positive number"),
+        (lambda: bnn.mlp(bias_std=-0.1), "bias_std must be zero or a positive number"),
+        (lambda: bnn.mlp(weight_std=float("nan")), "weight_std"),
+        (lambda: bnn.mlp(weight_std="big"), "weight_std must be a number or a NumPyro distribution"),
+        (lambda: bnn.mlp(weight_std=dist.Normal(0, 1)), "positive numbers"),
+        (lambda: bnn.mlp(weight_std=dist.LogNormal([0.0, 0.0], 1.0)), "scalar distribution"),
+        (lambda: bnn.Gaussian(noise_std=0.0), "noise_std must be a positive number"),
+        (lambda: bnn.Serial(bnn.Dense()), "at least one hidden layer"),
+        (lambda: bnn.Serial(bnn.Dense(), bnn.Dense(), bnn.Relu()), "layer 1"),
+        (lambda: bnn.Serial(bnn.Dense(), bnn.Relu(), bnn.Dense(), bnn.Relu()), "readout must be a Dense"),
+        (lambda: bnn.BayesianNetwork(bnn.mlp(), width=-4), "width must be a positive integer"),
+        (lambda: bnn.BayesianNetwork(bnn.mlp(), width=1.5), "width must be a positive integer"),
+        (lambda: bnn.BayesianNetwork(bnn.mlp(depth=2), width=(4, 4, 4)), "3 widths for 2 hidden layers"),
+        (lambda: bnn.priors.ScaleMixture(bnn.mlp(), width=0), "width must be a positive integer"),
+        (lambda: bnn.priors.NNGP("relu"), "expected an architecture"),
+    ],
+)
+def test_bad_architectures_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

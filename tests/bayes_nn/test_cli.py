@@ -1,0 +1,82 @@
+"""The command line on a user's own files."""
+
+import bayes_nn as bnn
+import numpy as np
+import pandas as pd
+import pytest
+from bayes_nn.cli import app
+from typer.testing import CliRunner
+
+SMALL = ["--width", "3", "--depth", "1", "--particles", "16", "--islands", "2"]
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    return pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "price": X[:, 0] + 0.3 * rng.normal(size=40)})
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_compare_writes_report_result_and_picture(table, tmp_path, suffix):
+    path = tmp_path / f"houses.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    done = run("compare", path, "--target", "price", *SMALL, "--out", tmp_path / "out", "--noise-std", 0.3)
+    assert done.exit_code == 0, done.output
+    assert "Verdict:" in done.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"report.html", "result.nc", "evidence.png"}
+    assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 5
+    again = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "again.html")
+    assert again.exit_code == 0
+    assert (tmp_path / "again.html").read_text() == (tmp_path / "out" / "report.html").read_text()
+
+
+def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
+    import arviz as az
+
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    out = tmp_path / "posterior.nc"
+    done = run("fit", path, "--target", "price", "--prior", "nngp", "--depth", 1, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "log evidence" in done.output
+    assert "noise_std" in done.output
+    assert "posterior_predictive" in az.from_netcdf(out).children
+
+
+BAD = {
+    "missing file": (["compare", "nowhere.csv"], "there is no file nowhere.csv"),
+    "missing target": (["compare", "FILE", "--target", "cost"], "there is no column 'cost'; the columns are a, b, price"),
+    "text column": (["compare", "TEXT", "--target", "price"], "non-numeric columns: colour"),
+    "bad width": (["compare", "FILE", "--target", "price", "--width", "a,b"], "--width must be whole numbers"),
+    "negative width": (["compare", "FILE", "--target", "price", "--width", "-4"], "--width must be positive"),
+    "unknown activation": (["compare", "FILE", "--target", "price", "--activation", "swish"], "unknown activation 'swish'"),
+    "unknown prior": (["fit", "FILE", "--target", "price", "--prior", "tree"], "unknown prior 'tree'"),
+    "bad fraction": (["compare", "FILE", "--target", "price", "--test-fraction", "1.5"], "--test-fraction"),
+    "other file": (["compare", "NOTES"], "must be a .csv or .parquet file"),
+    "not a result": (["report", "FILE"], "is not a NetCDF file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(table, tmp_path, case):
+    files = {"FILE": tmp_path / "houses.csv", "TEXT": tmp_path / "text.csv", "NOTES": tmp_path / "notes.txt"}
+    table.to_csv(files["FILE"], index=False)
+    table.assign(colour="red").to_csv(files["TEXT"], index=False)
+    files["NOTES"].write_text("hello")
+    arguments, message = BAD[case]
+    done = run(*[files.get(argument, argument) for argument in arguments])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_help_teaches():
+    done = run("compare", "--help")
+    assert done.exit_code == 0
+    assert "--target" in done.output
+    assert "Example" in done.output

@@ -1,4 +1,4 @@
-"""Is a finite network better than its infinite-width limit because it learns features, or as a prior?
+"""Better prior or feature learning: finite Bayesian networks against their infinite-width limits.
 
 Importing the package switches JAX to float64 (see :mod:`bayes_nn.environment`) and does not start its
 backend, so that :func:`use_all_cores` can be called right after the import.

@@ -4,20 +4,18 @@ An architecture has no width: the same object gives the infinite-width kernels
 (:mod:`bayes_nn.priors`) and, with a width, the finite network.
 """
 
+import abc
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bayes_nn.hyperparameters import (
-    default_bias_std,
-    default_weight_std,
     StandardDeviation,
     checked_std,
+    default_bias_std,
+    default_weight_std,
 )
 
 
@@ -52,35 +50,39 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Elementwise:
+class Elementwise(abc.ABC):
     """Base of the activations: a function applied to every pre-activation alike."""
 
-    function: ClassVar[Callable[[Array], Array]]
-
+    @abc.abstractmethod
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """The activation of ``x``, of the same shape."""
-        return type(self).function(x)
 
 
 @dataclass(frozen=True)
 class Relu(Elementwise):
     """``max(x, 0)``."""
 
-    function = staticmethod(jax.nn.relu)
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The positive part of ``x``."""
+        return jax.nn.relu(x)
 
 
 @dataclass(frozen=True)
 class Erf(Elementwise):
     """The error function, ``erf(x)``."""
 
-    function = staticmethod(jax.scipy.special.erf)
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The error function of ``x``."""
+        return jax.scipy.special.erf(x)
 
 
 @dataclass(frozen=True)
 class Identity(Elementwise):
     """``x``: what a deep linear network applies."""
 
-    function = staticmethod(jnp.asarray)
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        """``x`` itself."""
+        return x
 
 
 ACTIVATIONS: dict[str, type[Elementwise]] = {"relu": Relu, "erf": Erf, "identity": Identity}

@@ -1,7 +1,6 @@
 """The command line: ``bayes-nn compare``, ``fit`` and ``report``."""
 
 import functools
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -22,17 +21,20 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Does a finite network beat its infinite-width limit because it learns features, or because it is a better prior?",
+    help="Does a finite network beat its infinite-width limit by learning features, or as a better prior?",
 )
 console = Console()
 
 Data = Annotated[
-    str, typer.Argument(help="A CSV or Parquet file, or [bold]diabetes[/] for scikit-learn's bundled data.", metavar="DATA")
+    str,
+    typer.Argument(help="A CSV or Parquet file, or [bold]diabetes[/] for scikit-learn's bundled data.", metavar="DATA"),
 ]
 Target = Annotated[str, typer.Option(help="Name of the column to predict; every other column is an input.")]
 Depth = Annotated[int, typer.Option(help="Number of hidden layers.")]
 Activation = Annotated[str, typer.Option(help="relu, erf or identity.")]
-Std = Annotated[float | None, typer.Option(help="A number to fix it; left out, it is inferred under a LogNormal prior.")]
+Std = Annotated[
+    float | None, typer.Option(help="A number to fix it; left out, it is inferred under a LogNormal prior.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Particles = Annotated[int, typer.Option(help="SMC particles in each island; more make the evidence more precise.")]
 Islands = Annotated[int, typer.Option(help="Independent SMC islands; their spread gives the evidence its error.")]
@@ -230,7 +232,7 @@ def hold_out(rows: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndar
     Raises:
         ValueError: if either part would have fewer than 2 rows.
     """
-    tested = int(round(rows * fraction)) if 0.0 < fraction < 1.0 else 0
+    tested = round(rows * fraction) if 0.0 < fraction < 1.0 else 0
     if tested < 2 or rows - tested < 2:
         raise ValueError(f"--test-fraction {fraction} of {rows} rows leaves fewer than 2 rows on one side")
     order = np.random.default_rng(seed).permutation(rows)
@@ -240,7 +242,9 @@ def hold_out(rows: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndar
 def show(result: "Comparison") -> None:
     """Print the table and the verdict."""
     scale = "standardised y" if result.standardized else "y as given"
-    table = Table(title=f"Priors on {result.n_train} rows; log evidence of {scale} in nats, best first", title_justify="left")
+    table = Table(
+        title=f"Priors on {result.n_train} rows; log evidence of {scale} in nats, best first", title_justify="left"
+    )
     table.add_column("prior", no_wrap=True)
     for heading in ("log evidence", "log BF", "prob.", "test lpd", "RMSE", "feature inf.", "sec."):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -271,4 +275,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,14 +1,13 @@
 """Standard deviations that are numbers (fixed) or NumPyro distributions (inferred)."""
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-StandardDeviation: TypeAlias = float | dist.Distribution
+type StandardDeviation = float | dist.Distribution
 
 
 def default_weight_std() -> dist.Distribution:

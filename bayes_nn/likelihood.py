@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from bayes_nn.hyperparameters import default_noise_std, StandardDeviation, checked_std, is_inferred
+from bayes_nn.hyperparameters import StandardDeviation, checked_std, default_noise_std, is_inferred
 
 
 @dataclass(frozen=True, eq=False)

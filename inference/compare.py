@@ -74,7 +74,7 @@ def compare(
         >>> result.table.index.name
         'prior'
     """
-    candidates = checked_candidates(candidates)
+    named = checked_candidates(candidates)
     parts = _parts(X, y, X_test, y_test, splits, key, duplicates)
     for train_X, train_y, *_ in parts:
         checked_pair(train_X, train_y, duplicates=duplicates)
@@ -82,12 +82,12 @@ def compare(
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
     likelihood = Gaussian() if likelihood is None else likelihood
     key = jax.random.key(key) if isinstance(key, int) else key
-    fits: dict[str, list[Posterior]] = {name: [] for name in candidates}
-    scored: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in candidates}
-    total = len(parts) * len(candidates)
+    fits: dict[str, list[Posterior]] = {name: [] for name in named}
+    scored: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in named}
+    total = len(parts) * len(named)
     for number, (train_X, train_y, test_X, test_y) in enumerate(parts):
-        for place, (name, prior) in enumerate(candidates.items()):
-            title = f"{number * len(candidates) + place + 1}/{total} {name}"
+        for place, (name, prior) in enumerate(named.items()):
+            title = f"{number * len(named) + place + 1}/{total} {name}"
             own = jax.random.fold_in(jax.random.fold_in(key, number), place)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
@@ -105,7 +105,7 @@ def compare(
             fits[name].append(posterior)
             if test_X is not None:
                 scored[name].append(_score(posterior, test_X, test_y))
-    rows = [_row(name, candidates[name], fits[name], scored[name], parts) for name in candidates]
+    rows = [_row(name, prior, fits[name], scored[name], parts) for name, prior in named.items()]
     for row in rows:
         for reason in row.reasons:
             warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
@@ -118,7 +118,7 @@ def compare(
         "inputs": as_matrix(X, "X").shape[1],
     }
     tested = [as_matrix(part[3], "y_test") for part in parts] if parts[0][2] is not None else []
-    posteriors = {name: fits[name][0] for name in candidates}
+    posteriors = {name: fits[name][0] for name in named}
     return Comparison(rows, tested, len(as_matrix(parts[0][1], "y")), standardize, settings, posteriors)
 
 
@@ -171,7 +171,7 @@ def random_splits(rows: int, count: int, key: int | Array) -> list[Split]:
     Raises:
         ValueError: if there are too few rows or splits.
     """
-    held_out = int(round(TEST_FRACTION * rows))
+    held_out = round(TEST_FRACTION * rows)
     if count < 1 or held_out < 2 or rows - held_out < 2:
         raise ValueError(f"splits must be at least 1 with at least 2 test rows each; got {count} splits of {rows} rows")
     key = jax.random.key(key) if isinstance(key, int) else key

@@ -126,15 +126,14 @@ def choose_sampler(target: Target, sampler: Sampler) -> str | SMC | NUTS:
 def _run(target: Target, settings: str | SMC | NUTS, key: Array, report: Any) -> dict[str, Any]:
     if settings == "exact":
         value = float(target.log_likelihood(jnp.zeros(0)))
-        evidence = Evidence(value, 0.0, "exact")
         return {
             "values": {},
             "log_likelihood": np.full(EXACT_SHAPE, value),
             "sample_stats": {},
             "sampler": "exact",
-            "evidence": evidence,
+            "evidence": Evidence(value, 0.0, "exact"),
         }
-    if settings == "frozen":
+    if isinstance(settings, str):
         from bayes_nn.inference.frozen import run_frozen
 
         return run_frozen(target, key, report)

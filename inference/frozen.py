@@ -19,6 +19,7 @@ from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
+from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.gaussian_process import prequential_log_densities
 from bayes_nn.priors.kernel_priors import NNGP
 
@@ -48,7 +49,9 @@ def run_frozen(target: Target, key: Array, report: Report) -> dict[str, Any]:
     if target.n_hyperparameters and effective.mean() < 3.0:
         reasons.append(f"only {effective.mean():.1f} of {codes.shape[1]} hyperparameter draws carry the code length")
     if corrections.mean() > 1.0:
-        reasons.append(f"too few draws of the hidden weights: the correction for their number is {corrections.mean():.1f} nats")
+        reasons.append(
+            f"too few draws of the hidden weights: the correction for their number is {corrections.mean():.1f} nats"
+        )
     details = {
         "code_length_by_permutation": by_permutation.tolist(),
         "correction": float(corrections.mean()),
@@ -72,6 +75,7 @@ def _surrogate(target: Target, key: Array, report: Report) -> tuple[dict[str, Ar
         return {}, np.zeros((PERMUTATIONS, 1)), Evidence(0.0, 0.0, "exact")
     from bayes_nn.inference.smc import run_smc
 
+    assert isinstance(target.prior, FrozenFeatures)
     nngp = Target(target.X, target.Y, NNGP(target.prior.net), target.likelihood)
     settings = SMC(particles=HYPERPARAMETER_DRAWS, islands=PERMUTATIONS)
     run = run_smc(nngp, settings, key, lambda fraction, text: report(0.7 * fraction, f"hyperparameters, {text}"))

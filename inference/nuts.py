@@ -43,9 +43,7 @@ def run_nuts(
             model, trajectory_length=settings.trajectory_length, target_accept_prob=settings.target_accept
         )
     else:
-        kernel = NumPyroNUTS(
-            model, target_accept_prob=settings.target_accept, max_tree_depth=settings.max_tree_depth
-        )
+        kernel = NumPyroNUTS(model, target_accept_prob=settings.target_accept, max_tree_depth=settings.max_tree_depth)
     together = devices_for(settings.chains)
     mcmc = MCMC(
         kernel,

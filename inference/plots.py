@@ -42,7 +42,7 @@ def plot_evidence(comparison: "Comparison") -> Figure:
         ax.tick_params(axis="y", length=0)
     handles = [
         axes[0].plot([], [], "o", color=colour, label=label)[0]
-        for colour, label in ((_NETWORK, "features updated by the data"), (_FEATURE_FREE, "feature-free"))
+        for colour, label in ((_NETWORK, "features updated by the data"), (_FEATURE_FREE, "features not updated"))
     ]
     if not all(row.reliable for row in rows):
         handles += axes[0].plot([], [], "o", color="0.3", markerfacecolor="white", label="not reliable")

@@ -93,7 +93,9 @@ class Posterior:
         chains, draws = self.shape
         if what == "predict" and not self.values:
             return jax.tree.map(lambda one: np.asarray(one)[None], _per_draw(self.target, ({}, extra), what))
-        stacked = {name: jnp.asarray(value).reshape(chains * draws, *value.shape[2:]) for name, value in self.values.items()}
+        stacked = {
+            name: jnp.asarray(value).reshape(chains * draws, *value.shape[2:]) for name, value in self.values.items()
+        }
         result = _for_all_draws(self.target, stacked, extra, what)
         return jax.tree.map(np.asarray, result)
 
@@ -143,6 +145,7 @@ def _per_draw(target: Target, one: tuple[dict[str, Array], Array], what: str) ->
 def _for_all_draws(target: Target, stacked: dict[str, Array], extra: Array, what: str) -> Any:
     count = len(next(iter(stacked.values()))) if stacked else len(extra)
     if what == "predict":
+
         def each(shared: tuple, values: dict) -> Any:
             return _per_draw(shared[0], (values, shared[1]), what)
 

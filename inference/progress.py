@@ -24,7 +24,12 @@ def progress_bar(title: str, *, enabled: bool = True) -> Iterator[Report]:
     if not (enabled and console.is_terminal):
         yield lambda fraction, text: None
         return
-    columns = TextColumn("[bold]{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=1.0, text="compiling")
         yield lambda fraction, text: bar.update(task, completed=min(fraction, 1.0), text=text)

@@ -7,7 +7,7 @@ BlackJAX starts JAX's backend, so this module is imported when SMC is first aske
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import blackjax.smc.base as smc_base
 import blackjax.smc.ess as smc_ess
@@ -205,7 +205,7 @@ def run_smc(target: Target, settings: SMC, key: Array, report: Report = lambda f
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
-    temperatures = []
+    temperatures: list[np.ndarray] = []
     with one_blas_thread_per_device():
         key_prior, key_islands = jax.random.split(key)
         u = target.sample_prior(key_prior, (settings.islands, settings.particles))
@@ -222,8 +222,8 @@ def run_smc(target: Target, settings: SMC, key: Array, report: Report = lambda f
     return _summarise(islands, np.stack(temperatures, axis=1), settings)
 
 
-def _summarise(islands: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun:
-    islands = jax.tree.map(np.asarray, islands._replace(key=0))
+def _summarise(final: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun:
+    islands: Any = jax.tree.map(np.asarray, final._replace(key=jnp.zeros(())))
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
     low, high = ACCEPTANCE_BAND
     if islands.temperature.min() < 1.0:

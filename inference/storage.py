@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -31,7 +32,7 @@ def save(comparison: Comparison, path: Path) -> Path:
                 variables[name] = (dims, np.concatenate(parts))
         plain = {field.name: getattr(row, field.name) for field in fields(Row) if field.name not in _ARRAYS}
         groups[f"prior_{number}"] = xr.Dataset(variables, attrs={"row": json.dumps(plain)})
-    root = {"split": ("point", split)}
+    root: dict[str, Any] = {"split": ("point", split)}
     if comparison.y_test:
         root["y_test"] = (("point", "output"), np.concatenate(comparison.y_test))
     attributes = {
@@ -65,7 +66,7 @@ def load(path: str | Path) -> Comparison:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     try:
-        tree = xr.load_datatree(path, engine="h5netcdf")
+        tree: Any = xr.load_datatree(path, engine="h5netcdf")
     except OSError as error:
         raise ValueError(f"{path} is not a NetCDF file ({error})") from None
     if tree.attrs.get("format") != FORMAT:
@@ -81,7 +82,7 @@ def load(path: str | Path) -> Comparison:
         plain = json.loads(group.attrs["row"])
         for name in ("log_evidence_by_split", "mcse_by_split", "reasons"):
             plain[name] = tuple(plain[name])
-        arrays = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
+        arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
         rows.append(Row(**plain, **arrays))
     y_test = cut(tree["y_test"].values) if "y_test" in tree else []
     settings = json.loads(tree.attrs["settings"])

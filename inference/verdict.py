@@ -1,7 +1,7 @@
 """The verdict: which account of the network's generalisation the data support."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def judge(comparison: "Comparison") -> Verdict:
     if missing:
         return Verdict("undecided", reasons=(f"the candidates lack {' and '.join(missing)}",))
     network, nngp, best = (max(group, key=lambda row: row.log_evidence) for group in (networks, nngps, free))
-    known = {
+    known: dict[str, Any] = {
         "network": network.name,
         "nngp": nngp.name,
         "best_feature_free": best.name,

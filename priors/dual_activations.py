@@ -25,7 +25,7 @@ def _arcsine_series(degree: int = 22) -> tuple[float, ...]:
         t = np.sqrt((u + 1.0) / 4.0)
         return np.where(t > 1e-8, np.arcsin(t) / np.maximum(t, 1e-8), 1.0)
 
-    return tuple(float(c) for c in np.polynomial.chebyshev.chebinterpolate(ratio, degree))
+    return tuple(float(c) for c in np.polynomial.chebyshev.chebinterpolate(ratio, degree))  # type: ignore[type-var]
 
 
 _ARCSINE = _arcsine_series()

@@ -8,6 +8,7 @@ library becomes a loop (a batched LAPACK call can hang the CPU client for ever).
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -115,8 +116,8 @@ class KernelProcess:
     """
 
     K: Float[Array, "N N"]
-    K_new: Float[Array, "T N"] | None = None
-    k_new: Float[Array, " T"] | None = None
+    K_new: Any = None
+    k_new: Any = None
 
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, summed over outputs. It has no derivative in ``Y``."""
@@ -155,7 +156,7 @@ class FeatureProcess:
     """
 
     Phi: Float[Array, "N m"]
-    Phi_new: Float[Array, "T m"] | None = None
+    Phi_new: Any = None
 
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, the readout integrated out. It has no derivative in ``Y``."""

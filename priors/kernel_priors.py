@@ -1,6 +1,5 @@
 """Priors whose z holds no hidden weights: NNGP, NTK, and the NNGP with a random scale."""
 
-import math
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
@@ -119,8 +118,8 @@ class ScaleMixture(NNGP):
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The NNGP's kernel matrices times the product of the scales."""
-        scale = math.prod(values[f"scale_{i}"] for i in range(len(self.widths)))
+        scale = jnp.prod(jnp.stack([values[f"scale_{i}"] for i in range(len(self.widths))]))
         unscaled = super().process(values, X, X_new)
         if X_new is None:
             return KernelProcess(scale * unscaled.K)
-        return KernelProcess(scale * unscaled.K, scale * unscaled.K_new, scale * jnp.asarray(unscaled.k_new))
+        return KernelProcess(scale * unscaled.K, scale * unscaled.K_new, scale * unscaled.k_new)

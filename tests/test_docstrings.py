@@ -4,8 +4,9 @@ import doctest
 import importlib
 import pkgutil
 
-import bayes_nn
 import pytest
+
+import bayes_nn
 
 MODULES = ["bayes_nn", *(m.name for m in pkgutil.walk_packages(bayes_nn.__path__, "bayes_nn."))]
 

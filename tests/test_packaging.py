@@ -45,8 +45,12 @@ def built(tmp_path_factory):
 def expected_files():
     patterns = ("*.py", "*.jinja", "py.typed")
     tops = {"bayes_nn": "bayes_nn", "priors": "bayes_nn/priors", "inference": "bayes_nn/inference"}
-    files = {f"{inside}/{path.relative_to(ROOT / top).as_posix()}"
-             for top, inside in tops.items() for p in patterns for path in (ROOT / top).glob(f"**/{p}")}
+    files = {
+        f"{inside}/{path.relative_to(ROOT / top).as_posix()}"
+        for top, inside in tops.items()
+        for p in patterns
+        for path in (ROOT / top).glob(f"**/{p}")
+    }
     return {name for name in files if "__pycache__" not in name}
 
 
@@ -57,7 +61,8 @@ def test_wheel_holds_every_module_and_template(built):
 
 
 def test_sdist_holds_the_sources(built):
-    names = {name.split("/", 1)[1] for name in tarfile.open(built[0]).getnames() if "/" in name}
+    with tarfile.open(built[0]) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {"priors/prior.py", "inference/smc.py", "bayes_nn/architecture.py", "pyproject.toml"} <= names
 
 

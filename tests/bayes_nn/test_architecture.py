@@ -1,8 +1,9 @@
 """Architectures refuse what they cannot mean, and say so."""
 
-import bayes_nn as bnn
 import numpyro.distributions as dist
 import pytest
+
+import bayes_nn as bnn
 
 
 def test_mlp_is_the_serial_written_out():

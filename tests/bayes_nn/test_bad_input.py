@@ -1,9 +1,10 @@
 """Bad data get a clear error before any sampling starts."""
 
-import bayes_nn as bnn
 import numpy as np
 import pandas as pd
 import pytest
+
+import bayes_nn as bnn
 from bayes_nn import inference, priors
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)

@@ -1,11 +1,12 @@
 """The command line on a user's own files."""
 
-import bayes_nn as bnn
 import numpy as np
 import pandas as pd
 import pytest
-from bayes_nn.cli import app
 from typer.testing import CliRunner
+
+import bayes_nn as bnn
+from bayes_nn.cli import app, read_table
 
 SMALL = ["--width", "3", "--depth", "1", "--particles", "16", "--islands", "2"]
 
@@ -21,10 +22,17 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_compare_writes_report_result_and_picture(table, tmp_path, suffix):
-    path = tmp_path / f"houses.{suffix}"
-    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+def test_csv_and_parquet_are_read_alike(table, tmp_path):
+    table.to_csv(tmp_path / "houses.csv", index=False)
+    table.to_parquet(tmp_path / "houses.parquet")
+    for name in ("houses.csv", "houses.parquet"):
+        pd.testing.assert_frame_equal(read_table(str(tmp_path / name)), table)
+    assert "target" in read_table("diabetes").columns
+
+
+def test_compare_writes_report_result_and_picture(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
     done = run("compare", path, "--target", "price", *SMALL, "--out", tmp_path / "out", "--noise-std", 0.3)
     assert done.exit_code == 0, done.output
     assert "Verdict:" in done.output
@@ -50,11 +58,17 @@ def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
 
 BAD = {
     "missing file": (["compare", "nowhere.csv"], "there is no file nowhere.csv"),
-    "missing target": (["compare", "FILE", "--target", "cost"], "there is no column 'cost'; the columns are a, b, price"),
+    "missing target": (
+        ["compare", "FILE", "--target", "cost"],
+        "there is no column 'cost'; the columns are a, b, price",
+    ),
     "text column": (["compare", "TEXT", "--target", "price"], "non-numeric columns: colour"),
     "bad width": (["compare", "FILE", "--target", "price", "--width", "a,b"], "--width must be whole numbers"),
     "negative width": (["compare", "FILE", "--target", "price", "--width", "-4"], "--width must be positive"),
-    "unknown activation": (["compare", "FILE", "--target", "price", "--activation", "swish"], "unknown activation 'swish'"),
+    "unknown activation": (
+        ["compare", "FILE", "--target", "price", "--activation", "swish"],
+        "unknown activation 'swish'",
+    ),
     "unknown prior": (["fit", "FILE", "--target", "price", "--prior", "tree"], "unknown prior 'tree'"),
     "bad fraction": (["compare", "FILE", "--target", "price", "--test-fraction", "1.5"], "--test-fraction"),
     "other file": (["compare", "NOTES"], "must be a .csv or .parquet file"),

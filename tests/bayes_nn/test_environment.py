@@ -1,5 +1,6 @@
 """Importing changes precision alone; cores are used on request; idle ones are mentioned once."""
 
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,10 @@ import jax.numpy as jnp
 
 
 def run(program):
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    """Run a program in a process that inherits no setting of JAX from this one."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
 def test_import_switches_to_double_precision_and_starts_no_backend():

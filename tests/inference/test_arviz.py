@@ -1,10 +1,11 @@
 """Posteriors in ArviZ: every promised function runs on NUTS and SMC posteriors, with the right numbers."""
 
 import arviz as az
-import bayes_nn as bnn
 import matplotlib as mpl
 import numpy as np
 import pytest
+
+import bayes_nn as bnn
 from bayes_nn import inference, priors
 
 mpl.use("Agg")

@@ -3,10 +3,11 @@
 import dataclasses
 import html.parser
 
-import bayes_nn as bnn
 import numpy as np
 import pandas as pd
 import pytest
+
+import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.inference.comparison import Comparison, Row
 from bayes_nn.inference.verdict import paired_difference
@@ -23,9 +24,7 @@ def result(small_data):
         bnn.BayesianNetwork(NET, 6),
     ]  # fmt: skip
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
-    return bnn.compare(
-        candidates, frame[:20], y[:20], frame[20:], y[20:], likelihood=bnn.Gaussian(0.3), sampler=SMALL
-    )
+    return bnn.compare(candidates, frame[:20], y[:20], frame[20:], y[20:], likelihood=bnn.Gaussian(0.3), sampler=SMALL)
 
 
 def test_table_has_the_promised_columns_best_first(result):
@@ -107,7 +106,8 @@ def test_plot_shows_every_prior_with_its_error(result):
 
 
 def test_without_test_data_the_verdict_is_undecided_and_says_why(small_data):
-    result = bnn.compare([priors.NNGP(NET), bnn.BayesianNetwork(NET, 3)], *small_data, likelihood=bnn.Gaussian(0.3), sampler=SMALL)  # fmt: skip
+    candidates = [priors.NNGP(NET), bnn.BayesianNetwork(NET, 3)]
+    result = bnn.compare(candidates, *small_data, likelihood=bnn.Gaussian(0.3), sampler=SMALL)
     assert result.verdict.outcome == "undecided"
     assert "no test data" in result.verdict.reasons[0]
     assert result.table.lpd_test.isna().all()

@@ -1,13 +1,14 @@
 """Code length of frozen features against brute force and against its limits."""
 
-import bayes_nn as bnn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import logsumexp
+
+import bayes_nn as bnn
 from bayes_nn import priors
 from bayes_nn.inference import frozen
-from scipy.special import logsumexp
 
 
 def test_two_rows_by_brute_force(monkeypatch):

@@ -1,10 +1,11 @@
 """Predictive mixtures against SciPy and against what they are a mixture of."""
 
-import bayes_nn as bnn
 import numpy as np
 import pytest
-from bayes_nn import priors
 from scipy import stats
+
+import bayes_nn as bnn
+from bayes_nn import priors
 
 MEANS, STDS = np.array([[[0.0], [1.0]], [[2.0], [-1.0]]]), np.array([[[1.0], [0.5]], [[0.5], [2.0]]])
 
@@ -58,6 +59,8 @@ def test_several_outputs_share_z_and_have_independent_readouts(small_data):
     predictive = both.predict(X[:4])
     assert predictive.mean.shape == (4, 2)
     np.testing.assert_allclose(predictive.mean[:, 1], -2 * predictive.mean[:, 0])
-    network = bnn.fit(bnn.BayesianNetwork(net, 4), X, np.column_stack([y, y**2]), bnn.Gaussian(0.3), bnn.inference.SMC(32, 2))
+    network = bnn.fit(
+        bnn.BayesianNetwork(net, 4), X, np.column_stack([y, y**2]), bnn.Gaussian(0.3), bnn.inference.SMC(32, 2)
+    )
     assert network.predict(X[:4]).mean.shape == (4, 2)
     assert network.to_datatree().posterior["f"].dims == ("chain", "draw", "row", "output")

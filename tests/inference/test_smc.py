@@ -1,14 +1,15 @@
 """SMC evidence against quadrature, importance sampling and NUTS; and that it tells when it fails."""
 
-import bayes_nn as bnn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import logsumexp
+
+import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.inference.evidence import combine_islands
 from bayes_nn.inference.target import Target
-from scipy.special import logsumexp
 
 SETTINGS = inference.SMC(particles=256)
 
@@ -71,9 +72,7 @@ def test_width_50_on_diabetes(diabetes, depth, expected):
     """The figures of an independent first experiment, given to 0.1 nats; feature information is positive."""
     net = bnn.mlp(depth=depth, activation="relu", weight_std=2**0.5, bias_std=0.1**0.5)
     settings = inference.SMC(particles=64)
-    posterior = bnn.fit(
-        bnn.BayesianNetwork(net, 50), *diabetes, bnn.Gaussian(0.5**0.5), settings, standardize=False
-    )
+    posterior = bnn.fit(bnn.BayesianNetwork(net, 50), *diabetes, bnn.Gaussian(0.5**0.5), settings, standardize=False)
     assert posterior.log_evidence.value == pytest.approx(expected, abs=0.4)
     information = posterior.feature_information
     assert information.value > 5 * information.mcse

@@ -1,10 +1,15 @@
 """Dual activations against quadrature, outside libraries, and finite differences."""
 
-import bayes_nn as bnn
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
+from scipy import integrate, special, stats
+
+import bayes_nn as bnn
 from bayes_nn.priors.dual_activations import (
     derivative_dual,
     derivative_dual_diagonal,
@@ -12,8 +17,6 @@ from bayes_nn.priors.dual_activations import (
     dual_diagonal,
     half_angle_arccos,
 )
-from jax.test_util import check_grads
-from scipy import integrate, special, stats
 
 ACTIVATIONS = {"relu": bnn.Relu(), "erf": bnn.Erf(), "identity": bnn.Identity()}
 FUNCTIONS = {
@@ -53,7 +56,7 @@ def test_derivatives_agree_with_finite_differences(name):
     arguments = (jnp.array([0.3, -0.5]), jnp.array([1.1, 0.9]), jnp.array([0.7, 1.4]))
     for function in (dual, derivative_dual):
         for order in ("fwd", "rev"):
-            check_grads(lambda *a: function(ACTIVATIONS[name], *a), arguments, 1, modes=[order], atol=1e-6, rtol=1e-6)
+            check_grads(partial(function, ACTIVATIONS[name]), arguments, 1, modes=[order], atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -61,7 +64,7 @@ def test_derivatives_agree_with_finite_differences(name):
 @pytest.mark.parametrize("p", [1.0, 0.0])
 def test_gradients_are_finite_at_correlation_one_and_at_zero(name, k, p):
     for function in (dual, derivative_dual):
-        gradients = jax.grad(lambda k, p, q: function(ACTIVATIONS[name], k, p, q), argnums=(0, 1, 2))(k * p, p, p)
+        gradients = jax.grad(partial(function, ACTIVATIONS[name]), argnums=(0, 1, 2))(k * p, p, p)
         assert np.isfinite(np.array(gradients)).all()
 
 

@@ -1,11 +1,12 @@
 """Finite networks against exact results on their prior."""
 
-import bayes_nn as bnn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import pytest
+
+import bayes_nn as bnn
 from bayes_nn.network import readout_features
 
 

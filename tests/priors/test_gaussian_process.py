@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
-from bayes_nn.priors.gaussian_process import JITTER, FeatureProcess, KernelProcess, prequential_log_densities
 from jax.test_util import check_grads
+
+from bayes_nn.priors.gaussian_process import JITTER, FeatureProcess, KernelProcess, prequential_log_densities
 
 SHAPES = [(30, 5, 1), (30, 5, 3), (12, 40, 1), (12, 40, 2), (20, 20, 1)]
 

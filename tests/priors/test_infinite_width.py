@@ -1,6 +1,5 @@
 """Infinite-width kernels against outside figures, GPJax, the limit of finite networks, and themselves."""
 
-import bayes_nn as bnn
 import gpjax as gpx
 import jax
 import jax.numpy as jnp
@@ -8,6 +7,8 @@ import lineax as lx
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+
+import bayes_nn as bnn
 from bayes_nn import priors
 from bayes_nn.inference.target import Target
 from bayes_nn.network import readout_features
@@ -29,9 +30,7 @@ def test_depth_one_relu_is_gpjax_arccosine(diabetes):
     X = jnp.asarray(diabetes[0])
     w, b = 1.3, 0.4
     ours = priors.NNGP(bnn.mlp(depth=1, weight_std=w, bias_std=b)).kernel
-    theirs = gpx.kernels.ArcCosine(
-        order=1, variance=w**2 / 2, weight_variance=w**2 / X.shape[1], bias_variance=b**2
-    )
+    theirs = gpx.kernels.ArcCosine(order=1, variance=w**2 / 2, weight_variance=w**2 / X.shape[1], bias_variance=b**2)
     # GPJax squeezes correlations by 1e-15, which moves its diagonal by some 1e-8.
     np.testing.assert_allclose(ours.cross_covariance(X, X[:7]), b**2 + theirs.cross_covariance(X, X[:7]), atol=1e-7)
 

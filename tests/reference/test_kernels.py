@@ -2,15 +2,16 @@
 
 import json
 
-import bayes_nn as bnn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
+
+import bayes_nn as bnn
 from bayes_nn import priors
 from bayes_nn.priors.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import kernel_matrix
-from sklearn.datasets import load_diabetes
 
 LAYERS = {"Relu": bnn.Relu, "Erf": bnn.Erf, "Identity": bnn.Identity}
 
@@ -21,7 +22,10 @@ def architecture(layers):
     for layer in layers:
         if layer["op"] == "Dense":
             built.append(bnn.Dense(layer["W_std"], layer["b_std"] or 0.0))
-        elif layer["op"] in LAYERS and {k: v for k, v in layer.items() if k != "op"} in ({}, {"a": 1.0, "b": 1.0, "c": 0.0}):
+        elif layer["op"] in LAYERS and {k: v for k, v in layer.items() if k != "op"} in (
+            {},
+            {"a": 1.0, "b": 1.0, "c": 0.0},
+        ):
             built.append(LAYERS[layer["op"]]())
         else:
             return None

@@ -17,6 +17,9 @@ import bayes_nn as bnn
 if TYPE_CHECKING:
     from bayes_nn.inference.comparison import Comparison
 
+#: Columns of a terminal from which on the whole table is printed; the report always has all of it.
+WIDE = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -245,22 +248,24 @@ def show(result: "Comparison") -> None:
     table = Table(
         title=f"Priors on {result.n_train} rows; log evidence of {scale} in nats, best first", title_justify="left"
     )
-    table.add_column("prior", no_wrap=True)
-    for heading in ("log evidence", "log BF", "prob.", "test lpd", "RMSE", "feature inf.", "sec."):
+    table.add_column("prior", overflow="fold")
+    cells: dict[str, Callable[[Any], str]] = {
+        "log evidence": lambda row: f"{row.log_evidence:.2f} ± {row.mcse:.2f}",
+        "log BF": lambda row: f"{row.log_bayes_factor:.2f}",
+        "test lpd": lambda row: f"{row.lpd_test:.3f} ± {row.lpd_test_se:.3f}",
+    }
+    if console.width >= WIDE:
+        cells |= {
+            "prob.": lambda row: f"{row.probability:.3f}",
+            "RMSE": lambda row: f"{row.rmse:.4g}",
+            "feature inf.": lambda row: f"{row.feature_information:.2f}",
+            "sec.": lambda row: f"{row.seconds:.0f}",
+        }
+    cells["ok"] = lambda row: "yes" if row.reliable else "NO"
+    for heading in cells:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("reliable")
     for name, row in result.table.iterrows():
-        table.add_row(
-            str(name),
-            f"{row.log_evidence:.2f} ± {row.mcse:.2f}",
-            f"{row.log_bayes_factor:.2f}",
-            f"{row.probability:.3f}",
-            f"{row.lpd_test:.3f} ± {row.lpd_test_se:.3f}",
-            f"{row.rmse:.4g}",
-            f"{row.feature_information:.2f}",
-            f"{row.seconds:.0f}",
-            "yes" if row.reliable else "NO",
-        )
+        table.add_row(str(name), *(cell(row) for cell in cells.values()))
     console.print(table)
     for row in result.rows:
         for reason in row.reasons:

@@ -1,18 +1,19 @@
 """Code length of frozen random features: what prediction costs when the data may not update hidden weights.
 
 ``sum_i log E_w[p(y_i | y_<i, w, h)]`` with hidden weights w always from the prior is a normalised joint
-density q_h(y). Hyperparameters h are updated as everywhere: ``q(y) = E_h[q_h(y)]``, estimated by
-importance sampling from the NNGP's posterior over h, whose evidence is known:
-``q(y) = Z_NNGP E_NNGP[q_h(y) / p_NNGP(y | h)]``.
+density q_h(y). Hyperparameters h are updated as everywhere: ``q(y) = E_h[q_h(y)]``, by importance
+sampling from Gaussians: one around the NNGP's posterior over h, widened, then two moved to what the
+earlier ones found; all weighted as one mixture (Owen and Zhou 2000, JASA 95).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
+from scipy import stats
 
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.parallel import map_islands
@@ -23,41 +24,35 @@ from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.gaussian_process import prequential_log_densities
 from bayes_nn.priors.kernel_priors import NNGP
 
-#: Orders of the data averaged over; draws of the hidden weights for each; draws of the hyperparameters.
-PERMUTATIONS, WEIGHT_DRAWS, HYPERPARAMETER_DRAWS = 4, 48, 24
+#: Orders of the data averaged over; draws of the hidden weights for each; draws of h from each Gaussian.
+PERMUTATIONS, WEIGHT_DRAWS, HYPERPARAMETER_DRAWS = 4, 32, 16
 #: Predictive draws kept for each permutation.
-KEPT_DRAWS = 48
+KEPT_DRAWS = 32
+#: Effective number of hyperparameter draws below which the code length is not trusted.
+SMALLEST_EFFECTIVE_DRAWS = 5.0
+
+
+class _Draws(NamedTuple):
+    """Hyperparameter draws and the code length of each under every order of the data."""
+
+    values: dict[str, Array]
+    log_weights: Float[np.ndarray, "R K"]
+    corrections: Float[np.ndarray, "R K"]
 
 
 def run_frozen(target: Target, key: Array, report: Report) -> dict[str, Any]:
     """Draws, log likelihoods and the code length of frozen features, as the fields of a posterior."""
-    key_surrogate, key_weights, key_order, key_keep = jax.random.split(key, 4)
-    hyperparameters, log_density, surrogate = _surrogate(target, key_surrogate, report)
-    weight_draws = WEIGHT_DRAWS if target.n_hyperparameters else WEIGHT_DRAWS * 4
+    key_h, key_weights, key_order, key_keep = jax.random.split(key, 4)
+    weight_draws = WEIGHT_DRAWS if target.n_hyperparameters else WEIGHT_DRAWS * 8
     weights = _sample_weights(target, key_weights, (PERMUTATIONS, weight_draws))
-    n_rows = len(target.Y)
-    orders = jnp.stack([jax.random.permutation(one, n_rows) for one in jax.random.split(key_order, PERMUTATIONS)])
-    report(0.7, "code length")
-    codes, corrections = map(np.asarray, _code_lengths(target, (hyperparameters, weights, orders)))
-    log_weights = codes - log_density
-    log_total = logsumexp(log_weights, axis=1)
-    effective = np.exp(2 * log_total - logsumexp(2 * log_weights, axis=1))
-    by_permutation = np.asarray(surrogate.value + log_total - np.log(codes.shape[1]))
-    value = float(by_permutation.mean())
-    mcse = float(np.sqrt(by_permutation.var(ddof=1) / PERMUTATIONS + surrogate.mcse**2))
-    reasons = list(surrogate.reasons)
-    if target.n_hyperparameters and effective.mean() < 3.0:
-        reasons.append(f"only {effective.mean():.1f} of {codes.shape[1]} hyperparameter draws carry the code length")
-    if corrections.mean() > 1.0:
-        reasons.append(
-            f"too few draws of the hidden weights: the correction for their number is {corrections.mean():.1f} nats"
-        )
-    details = {
-        "code_length_by_permutation": by_permutation.tolist(),
-        "correction": float(corrections.mean()),
-        "effective_hyperparameter_draws": effective.tolist(),
-    }
-    values = _keep(key_keep, hyperparameters, weights, log_weights)
+    rows = len(target.Y)
+    orders = jnp.stack([jax.random.permutation(one, rows) for one in jax.random.split(key_order, PERMUTATIONS)])
+    if target.n_hyperparameters:
+        draws = _hyperparameter_draws(target, key_h, weights, orders, report)
+    else:
+        codes, corrections = map(np.asarray, _code_lengths((target, {}), (weights, orders)))
+        draws = _Draws({}, codes, corrections)
+    values = _keep(key_keep, draws.values, weights, jnp.asarray(draws.log_weights))
     from bayes_nn.inference.fit import log_likelihoods
 
     return {
@@ -65,22 +60,63 @@ def run_frozen(target: Target, key: Array, report: Report) -> dict[str, Any]:
         "log_likelihood": log_likelihoods(target, values),
         "sample_stats": {},
         "sampler": "frozen",
-        "evidence": Evidence(value, mcse, "code length", not reasons, tuple(reasons), details),
+        "evidence": _evidence(draws),
     }
 
 
-def _surrogate(target: Target, key: Array, report: Report) -> tuple[dict[str, Array], np.ndarray, Evidence]:
-    """Hyperparameter draws (permutations, K) from the NNGP's posterior, their log likelihood, and its evidence."""
-    if not target.n_hyperparameters:
-        return {}, np.zeros((PERMUTATIONS, 1)), Evidence(0.0, 0.0, "exact")
+def _evidence(draws: _Draws) -> Evidence:
+    """Mean over orders of the log of the mean weight, with the errors of both averages."""
+    count = draws.log_weights.shape[1]
+    log_total = logsumexp(draws.log_weights, axis=1)
+    by_order = np.asarray(log_total - np.log(count))
+    effective = np.asarray(jnp.exp(2 * log_total - logsumexp(2 * draws.log_weights, axis=1)))
+    of_hyperparameters = np.mean(1.0 / effective - 1.0 / count)
+    correction = float(draws.corrections.mean())
+    reasons = []
+    if count > 1 and effective.mean() < SMALLEST_EFFECTIVE_DRAWS:
+        reasons.append(f"only {effective.mean():.1f} of {count} hyperparameter draws carry the code length")
+    if correction > 1.0:
+        reasons.append(f"too few draws of the hidden weights: the correction for their number is {correction:.1f} nats")
+    details = {
+        "code_length_by_permutation": by_order.tolist(),
+        "correction": correction,
+        "effective_hyperparameter_draws": effective.tolist(),
+    }
+    mcse = float(np.sqrt(by_order.var(ddof=1) / len(by_order) + of_hyperparameters))
+    return Evidence(float(by_order.mean()), mcse, "code length", not reasons, tuple(reasons), details)
+
+
+def _hyperparameter_draws(
+    target: Target, key: Array, weights: dict[str, Array], orders: Array, report: Report
+) -> _Draws:
     from bayes_nn.inference.smc import run_smc
 
     assert isinstance(target.prior, FrozenFeatures)
     nngp = Target(target.X, target.Y, NNGP(target.prior.net), target.likelihood)
-    settings = SMC(particles=HYPERPARAMETER_DRAWS, islands=PERMUTATIONS)
-    run = run_smc(nngp, settings, key, lambda fraction, text: report(0.7 * fraction, f"hyperparameters, {text}"))
-    values = jax.vmap(jax.vmap(nngp.values))(jnp.asarray(run.u))
-    return values, run.log_likelihood, run.evidence
+    key_run, *keys = jax.random.split(key, 4)
+    settings = SMC(particles=32, islands=PERMUTATIONS)
+    run = run_smc(nngp, settings, key_run, lambda fraction, text: report(0.5 * fraction, f"hyperparameters, {text}"))
+    u = run.u.reshape(-1, target.n_hyperparameters)
+    mean, covariance = u.mean(axis=0), np.atleast_2d(np.cov(u, rowvar=False))
+    proposals: list[Any] = []
+    codes: list[np.ndarray] = []
+    corrections: list[np.ndarray] = []
+    points = np.empty((0, u.shape[1]))
+    for stage, one in enumerate(keys):
+        report(0.5 + 0.15 * stage, "code length")
+        proposals.append(stats.multivariate_normal(mean, 2.0 * covariance))
+        normal = np.asarray(jax.random.normal(one, (HYPERPARAMETER_DRAWS, u.shape[1])))
+        points = np.concatenate([points, mean + normal @ np.linalg.cholesky(2.0 * covariance).T])
+        values = jax.vmap(nngp.values)(jnp.asarray(points[-HYPERPARAMETER_DRAWS:]))
+        for found, parts in zip(_code_lengths((target, values), (weights, orders)), (codes, corrections), strict=True):
+            parts.append(np.asarray(found))
+        densities = np.stack([np.atleast_1d(q.logpdf(points)) for q in proposals])
+        log_mixture = np.asarray(logsumexp(densities, axis=0)) - np.log(len(proposals))
+        log_prior = np.asarray(jax.vmap(nngp.log_prior)(jnp.asarray(points)))
+        log_weights = np.concatenate(codes, axis=1) + log_prior - log_mixture
+        pooled = np.exp(log_weights - np.asarray(logsumexp(log_weights, axis=1))[:, None]).mean(axis=0)
+        mean = pooled @ points
+    return _Draws(jax.vmap(nngp.values)(jnp.asarray(points)), log_weights, np.concatenate(corrections, axis=1))
 
 
 def _sample_weights(target: Target, key: Array, shape: tuple[int, int]) -> dict[str, Array]:
@@ -90,21 +126,23 @@ def _sample_weights(target: Target, key: Array, shape: tuple[int, int]) -> dict[
 
 
 @jax.jit
-def _code_lengths(target: Target, stacked: tuple) -> tuple[Float[Array, "R K"], Float[Array, "R K"]]:
-    """log q_h(y) for every permutation and hyperparameter draw, with the correction made to it.
+def _code_lengths(
+    shared: tuple[Target, dict[str, Array]], stacked: tuple[dict[str, Array], Array]
+) -> tuple[Float[Array, "R K"], Float[Array, "R K"]]:
+    """log q_h(y) for every order of the data and hyperparameter draw, with the correction made to it.
 
     The log of a mean of M draws is biased by -var/(2 M mean^2); the correction adds that back.
     """
 
-    def one_order(shared: Target, own: tuple) -> tuple[Array, Array]:
-        hyperparameters, weights, order = own
-        X, Y = shared.X[order], shared.Y[order]
+    def one_order(shared: tuple[Target, dict[str, Array]], own: tuple) -> tuple[Array, Array]:
+        (target, hyperparameters), (weights, order) = shared, own
+        X, Y = target.X[order], target.Y[order]
 
         def one_hyperparameter(h: dict[str, Array]) -> tuple[Array, Array]:
-            noise_variance = shared.likelihood.noise_variance(h)
+            noise_variance = target.likelihood.noise_variance(h)
 
             def one_draw(w: dict[str, Array]) -> Float[Array, " N"]:
-                return prequential_log_densities(shared.prior.process(h | w, X), Y, noise_variance)
+                return prequential_log_densities(target.prior.process(h | w, X), Y, noise_variance)
 
             log_densities = jax.lax.map(one_draw, weights)
             draws = len(log_densities)
@@ -118,13 +156,12 @@ def _code_lengths(target: Target, stacked: tuple) -> tuple[Float[Array, "R K"], 
             return code[None], correction[None]
         return jax.lax.map(one_hyperparameter, hyperparameters)
 
-    return map_islands(one_order, PERMUTATIONS)(target, stacked)
+    return map_islands(one_order, PERMUTATIONS)(shared, stacked)
 
 
 @jax.jit
 def _keep(key: Array, hyperparameters: dict, weights: dict, log_weights: Array) -> dict[str, Array]:
     """Equally weighted pairs of hyperparameters (by weight) and hidden weights (all alike)."""
-    rows = jnp.arange(PERMUTATIONS)[:, None]
     chosen = jax.random.categorical(key, log_weights[:, None, :], shape=(PERMUTATIONS, KEPT_DRAWS))
-    kept = {name: value[rows, chosen] for name, value in hyperparameters.items()}
+    kept = {name: value[chosen] for name, value in hyperparameters.items()}
     return kept | {name: value[:, :KEPT_DRAWS] for name, value in weights.items()}

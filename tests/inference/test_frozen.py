@@ -53,7 +53,10 @@ def test_hidden_weights_keep_their_prior(small_data):
 
 @pytest.mark.statistical
 def test_inferred_hyperparameters_agree_with_a_direct_average(small_data):
-    """A prior on the noise alone: log E_h[q_h(y)] over 400 prior draws of h, with the same hidden weights."""
+    """A prior on the noise alone: log E_h[q_h(y)] over 400 prior draws of h, with the same hidden weights.
+
+    Importance sampling with 40 draws at some 40% efficiency has an error of 0.2 nats, the direct average of 0.1.
+    """
     X, y = small_data
     net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
     posterior = bnn.fit(priors.FrozenFeatures(net, 12), X, y, standardize=False)
@@ -61,12 +64,13 @@ def test_inferred_hyperparameters_agree_with_a_direct_average(small_data):
     key_surrogate, key_weights, key_order, _ = jax.random.split(jax.random.key(0), 4)
     weights = frozen._sample_weights(target, key_weights, (frozen.PERMUTATIONS, frozen.WEIGHT_DRAWS))
     orders = jnp.stack([jax.random.permutation(k, 30) for k in jax.random.split(key_order, frozen.PERMUTATIONS)])
-    noise = target.likelihood.noise_std.sample(key_surrogate, (frozen.PERMUTATIONS, 400))
-    codes, _ = map(np.asarray, frozen._code_lengths(target, ({"noise_std": noise}, weights, orders)))
+    noise = target.likelihood.noise_std.sample(key_surrogate, (400,))
+    lengths = frozen._code_lengths((target, {"noise_std": noise}), (weights, orders))
+    codes = np.asarray(lengths[0])
     direct = logsumexp(codes, axis=1) - np.log(400)
     estimate = posterior.log_evidence
-    assert estimate.value == pytest.approx(direct.mean(), abs=0.5)
-    np.testing.assert_allclose(estimate.details["code_length_by_permutation"], direct, atol=0.8)
+    assert estimate.reliable
+    np.testing.assert_allclose(estimate.details["code_length_by_permutation"], direct, atol=0.35)
 
 
 def test_frozen_features_take_no_sampler(small_data):

@@ -67,8 +67,8 @@ def hint_at_idle_cores() -> None:
 def one_blas_thread_per_device() -> Iterator[None]:
     """Keep LAPACK single-threaded while several devices are at work, so that they do not compete.
 
-    With two devices on two cores the factorisations of a network likelihood took 0.52 ms this way
-    and 1.38 ms with the default thread pool (N = 330, n = 64, float64).
+    ``benchmarks/likelihood.py`` prints what the gradients of a network's likelihood cost on one device
+    and spread over all of them under this setting.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         yield

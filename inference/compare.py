@@ -96,7 +96,7 @@ def compare(
                     train_X,
                     train_y,
                     likelihood,
-                    sampler if prior.updated else None,
+                    sampler,
                     standardize,
                     own,
                     duplicates=duplicates,

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -95,15 +95,13 @@ def fit(
     return posterior
 
 
-def choose_sampler(target: Target, sampler: Sampler) -> str | SMC | NUTS:
-    """The sampler's settings, ``"exact"`` or ``"frozen"``.
+def choose_sampler(target: Target, sampler: Sampler) -> Literal["exact"] | SMC | NUTS:
+    """The sampler's settings, or ``"exact"``.
 
     Raises:
         ValueError: for an unknown name, or a sampler that does not fit the prior.
     """
-    if not target.prior.updated:
-        if sampler is None or isinstance(sampler, SMC) or sampler == "smc":
-            return "frozen"
+    if not target.prior.updated and not (sampler in (None, "smc") or isinstance(sampler, SMC)):
         raise ValueError(f"{target.prior.name} is never updated by the data: leave sampler out")
     if sampler is None:
         return SMC() if target.latents else "exact"
@@ -123,7 +121,7 @@ def choose_sampler(target: Target, sampler: Sampler) -> str | SMC | NUTS:
     return sampler if target.latents else "exact"
 
 
-def _run(target: Target, settings: str | SMC | NUTS, key: Array, report: Any) -> dict[str, Any]:
+def _run(target: Target, settings: Literal["exact"] | SMC | NUTS, key: Array, report: Any) -> dict[str, Any]:
     if settings == "exact":
         value = float(target.log_likelihood(jnp.zeros(0)))
         return {
@@ -133,10 +131,10 @@ def _run(target: Target, settings: str | SMC | NUTS, key: Array, report: Any) ->
             "sampler": "exact",
             "evidence": Evidence(value, 0.0, "exact"),
         }
-    if isinstance(settings, str):
+    if isinstance(settings, SMC) and not target.prior.updated:
         from bayes_nn.inference.frozen import run_frozen
 
-        return run_frozen(target, key, report)
+        return run_frozen(target, settings, key, report)
     if isinstance(settings, SMC):
         from bayes_nn.inference.smc import run_smc
 

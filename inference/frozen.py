@@ -40,15 +40,18 @@ class _Draws(NamedTuple):
     corrections: Float[np.ndarray, "R K"]
 
 
-def run_frozen(target: Target, key: Array, report: Report) -> dict[str, Any]:
-    """Draws, log likelihoods and the code length of frozen features, as the fields of a posterior."""
+def run_frozen(target: Target, settings: SMC, key: Array, report: Report) -> dict[str, Any]:
+    """Draws, log likelihoods and the code length of frozen features, as the fields of a posterior.
+
+    The settings are those of the NNGP's SMC run, where hyperparameters are inferred.
+    """
     key_h, key_weights, key_order, key_keep = jax.random.split(key, 4)
     weight_draws = WEIGHT_DRAWS if target.n_hyperparameters else WEIGHT_DRAWS * 8
     weights = _sample_weights(target, key_weights, (PERMUTATIONS, weight_draws))
     rows = len(target.Y)
     orders = jnp.stack([jax.random.permutation(one, rows) for one in jax.random.split(key_order, PERMUTATIONS)])
     if target.n_hyperparameters:
-        draws = _hyperparameter_draws(target, key_h, weights, orders, report)
+        draws = _hyperparameter_draws(target, settings, key_h, weights, orders, report)
     else:
         codes, corrections = map(np.asarray, _code_lengths((target, {}), (weights, orders)))
         draws = _Draws({}, codes, corrections)
@@ -87,14 +90,13 @@ def _evidence(draws: _Draws) -> Evidence:
 
 
 def _hyperparameter_draws(
-    target: Target, key: Array, weights: dict[str, Array], orders: Array, report: Report
+    target: Target, settings: SMC, key: Array, weights: dict[str, Array], orders: Array, report: Report
 ) -> _Draws:
     from bayes_nn.inference.smc import run_smc
 
     assert isinstance(target.prior, FrozenFeatures)
     nngp = Target(target.X, target.Y, NNGP(target.prior.net), target.likelihood)
     key_run, *keys = jax.random.split(key, 4)
-    settings = SMC(particles=32, islands=PERMUTATIONS)
     run = run_smc(nngp, settings, key_run, lambda fraction, text: report(0.5 * fraction, f"hyperparameters, {text}"))
     u = run.u.reshape(-1, target.n_hyperparameters)
     mean, covariance = u.mean(axis=0), np.atleast_2d(np.cov(u, rowvar=False))

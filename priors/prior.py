@@ -18,6 +18,8 @@ Latents = dict[str, dist.Distribution]
 class Prior(abc.ABC):
     """A prior over functions.
 
+    Two priors of one kind on the same architecture object are equal, so that code compiled for one serves both.
+
     Attributes:
         name: how tables and plots call it.
         learns_features: whether z holds hidden weights that the data update.
@@ -63,6 +65,12 @@ class Prior(abc.ABC):
             return numpyro.sample("y", marginal if Y is None else marginal.with_outputs(Y.shape[1]), obs=Y)
 
         return model
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
 
     def __repr__(self) -> str:
         return self.name

@@ -1,5 +1,6 @@
 """Plots of a comparison."""
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 _NETWORK, _FEATURE_FREE = "#c44e1b", "#2b6a99"
 
 
+class Plot(Figure):
+    """A figure that a notebook shows by itself, whatever Matplotlib's backend."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
 def plot_evidence(comparison: "Comparison") -> Figure:
     """Evidence (left) and test score against the NNGP (right), each with two standard errors.
 
@@ -21,7 +31,7 @@ def plot_evidence(comparison: "Comparison") -> Figure:
     """
     rows = comparison.rows
     tested = bool(rows[0].lpd_test)
-    figure = Figure(figsize=(10.5 if tested else 7.0, 1.5 + 0.5 * len(rows)), layout="constrained")
+    figure = Plot(figsize=(10.5 if tested else 7.0, 1.5 + 0.5 * len(rows)), layout="constrained")
     axes = figure.subplots(1, 2 if tested else 1, sharey=True, squeeze=False)[0]
     scale = "standardised y" if comparison.standardized else "y as given"
     for place, row in enumerate(rows):
@@ -61,7 +71,7 @@ def plot_predictions(comparison: "Comparison") -> Figure:
     rows = comparison.rows
     columns = min(3, len(rows))
     lines = -(-len(rows) // columns)
-    figure = Figure(figsize=(3.2 * columns, 3.1 * lines), layout="constrained")
+    figure = Plot(figsize=(3.2 * columns, 3.1 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     observed = np.concatenate(comparison.y_test)[:, 0]
     limits = observed.min(), observed.max()

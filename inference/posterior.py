@@ -32,8 +32,8 @@ class Posterior:
         sample_stats: the sampler's statistics, (chains, draws) each.
         sampler: ``"exact"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
         evidence: the evidence, or None where the sampler estimates none.
-        log_prior: log prior density of the hyperparameters on the unconstrained scale, per draw.
         seconds: wall time of the fit.
+        columns: names of the input columns, where the data came as a frame.
     """
 
     target: Target

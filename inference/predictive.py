@@ -10,8 +10,7 @@ from jaxtyping import Array, Float
 from scipy.special import logsumexp, ndtr
 
 from bayes_nn.data import as_matrix
-
-LOG_2PI = 1.8378770664093453
+from bayes_nn.priors.gaussian_process import LOG_2PI
 
 
 @dataclass(frozen=True)

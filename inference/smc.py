@@ -180,14 +180,12 @@ class SMCRun(NamedTuple):
     Attributes:
         u: equally weighted draws, (islands, particles, D).
         log_likelihood: log p(y | z) of every draw, (islands, particles).
-        log_prior: log prior density of every draw, (islands, particles).
         sample_stats: energy, acceptance, divergences and step counts of every particle's last move.
         evidence: log Z with its error.
     """
 
     u: Float[np.ndarray, "I P D"]
     log_likelihood: Float[np.ndarray, "I P"]
-    log_prior: Float[np.ndarray, "I P"]
     sample_stats: dict[str, np.ndarray]
     evidence: Evidence
 
@@ -252,7 +250,6 @@ def _summarise(final: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun
     return SMCRun(
         islands.particles.u,
         islands.particles.log_likelihood,
-        islands.particles.log_prior,
         stats,
         Evidence(value, mcse, "smc", not reasons, reasons, details),
     )

@@ -8,8 +8,22 @@ from bayes_nn.environment import PerformanceHint, enable_double_precision, use_a
 
 enable_double_precision()
 
-from bayes_nn import inference, priors  # noqa: E402
-from bayes_nn.architecture import Dense, Erf, Identity, Relu, Serial, mlp  # noqa: E402
+from bayes_nn import inference, network, priors  # noqa: E402
+from bayes_nn.activations import (  # noqa: E402
+    Abs,
+    Activation,
+    Cos,
+    Erf,
+    Gelu,
+    Identity,
+    LeakyRelu,
+    Rbf,
+    Relu,
+    Sin,
+    Tanh,
+)
+from bayes_nn.architecture import Serial, mlp  # noqa: E402
+from bayes_nn.hyperparameters import Shared  # noqa: E402
 from bayes_nn.inference.compare import compare  # noqa: E402
 from bayes_nn.inference.comparison import Comparison  # noqa: E402
 from bayes_nn.inference.diagnostics import ConvergenceWarning  # noqa: E402
@@ -19,29 +33,46 @@ from bayes_nn.inference.posterior import Posterior  # noqa: E402
 from bayes_nn.inference.predictive import Predictive  # noqa: E402
 from bayes_nn.inference.storage import load  # noqa: E402
 from bayes_nn.inference.verdict import Verdict  # noqa: E402
+from bayes_nn.layers import AvgPool, Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual  # noqa: E402
 from bayes_nn.likelihood import Gaussian  # noqa: E402
 from bayes_nn.priors import BayesianNetwork  # noqa: E402
 
 __all__ = [
+    "Abs",
+    "Activation",
+    "AvgPool",
     "BayesianNetwork",
     "Comparison",
+    "Conv",
     "ConvergenceWarning",
+    "Cos",
     "Dense",
     "Erf",
     "Evidence",
+    "Flatten",
     "Gaussian",
+    "Gelu",
+    "GlobalAvgPool",
     "Identity",
+    "LayerNorm",
+    "LeakyRelu",
     "PerformanceHint",
     "Posterior",
     "Predictive",
+    "Rbf",
     "Relu",
+    "Residual",
     "Serial",
+    "Shared",
+    "Sin",
+    "Tanh",
     "Verdict",
     "compare",
     "fit",
     "inference",
     "load",
     "mlp",
+    "network",
     "priors",
     "use_all_cores",
 ]

@@ -4,139 +4,97 @@ An architecture has no width: the same object gives the infinite-width kernels
 (:mod:`bayes_nn.priors`) and, with a width, the finite network.
 """
 
-import abc
-import math
-from dataclasses import dataclass
+from enum import Enum
 
-import jax
-from jaxtyping import Array, Float
-
-from bayes_nn.hyperparameters import (
-    StandardDeviation,
-    checked_std,
-    default_bias_std,
-    default_weight_std,
-)
+from bayes_nn.activations import NAMED_ACTIVATIONS, Elementwise, activation_name
+from bayes_nn.hyperparameters import StandardDeviation
+from bayes_nn.layers import Affine, Conv, Dense, Flatten, Layer, LayerNorm, Residual, affine_layers, check_layers
 
 
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """A fully connected layer in NTK parameterisation.
+class _Signal(Enum):
+    """What passes between layers of an infinitely wide network."""
 
-    ``h = weight_std / sqrt(fan_in) W x + bias_std b`` with standard-normal W and b
-    (Jacot, Gabriel and Hongler 2018, arXiv:1806.07572, section 2).
-
-    Args:
-        weight_std: a number (fixed), a positive NumPyro distribution (inferred), or None for
-            ``LogNormal(log sqrt 2, 0.5)``. Dimensionless.
-        bias_std: likewise; None stands for ``LogNormal(log 0.3, 0.75)``; 0 leaves the bias out.
-
-    Raises:
-        ValueError: if a number is negative or a distribution is not on the positive numbers.
-
-    Example:
-        >>> Dense(weight_std=2**0.5, bias_std=0.0).bias_std
-        0.0
-    """
-
-    weight_std: StandardDeviation | None = None
-    bias_std: StandardDeviation | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weight_std", checked_std(self.weight_std, "weight_std", default_weight_std))
-        object.__setattr__(
-            self, "bias_std", checked_std(self.bias_std, "bias_std", default_bias_std, zero_allowed=True)
-        )
-
-
-@dataclass(frozen=True)
-class Elementwise(abc.ABC):
-    """Base of the activations: a function applied to every pre-activation alike."""
-
-    @abc.abstractmethod
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The activation of ``x``, of the same shape."""
-
-
-@dataclass(frozen=True)
-class Relu(Elementwise):
-    """``max(x, 0)``."""
-
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The positive part of ``x``."""
-        return jax.nn.relu(x)
-
-
-@dataclass(frozen=True)
-class Erf(Elementwise):
-    """The error function, ``erf(x)``."""
-
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The error function of ``x``."""
-        return jax.scipy.special.erf(x)
-
-
-@dataclass(frozen=True)
-class Identity(Elementwise):
-    """``x``: what a deep linear network applies."""
-
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
-        """``x`` itself."""
-        return x
-
-
-ACTIVATIONS: dict[str, type[Elementwise]] = {"relu": Relu, "erf": Erf, "identity": Identity}
+    DATA = "the data"
+    GAUSSIAN = "independent Gaussian pre-activations of mean 0"
+    OTHER = "activations"
 
 
 class Serial:
     """Layers applied one after another; the last ``Dense`` is the readout.
 
     Args:
-        *layers: alternating ``Dense`` and activation, beginning and ending with ``Dense``.
+        *layers: the last one a ``Dense``, with at least one other layer that has weights.
 
     Raises:
-        ValueError: if the layers do not alternate that way, or there is no hidden layer.
+        ValueError: if there is no hidden layer or no readout, or if the layers have no infinite-width limit:
+            activations and ``LayerNorm`` need the output of a ``Dense``, ``Conv`` or a sum of such before them,
+            and one side of a ``Residual`` must end in weights of its own.
 
     Example:
+        >>> from bayes_nn.activations import Relu
         >>> net = Serial(Dense(), Relu(), Dense(), Relu(), Dense())
         >>> net.depth
         2
     """
 
-    def __init__(self, *layers: Dense | Elementwise) -> None:
-        expected = "Dense and an activation in turn, beginning and ending with Dense"
-        if len(layers) < 3:
-            raise ValueError(f"an architecture needs at least one hidden layer: {expected}; got {len(layers)} layers")
-        for position, layer in enumerate(layers):
-            kind = Elementwise if position % 2 else Dense
-            if not isinstance(layer, kind):
-                raise ValueError(f"layer {position} is {layer!r}, but layers must be {expected}")
-        if len(layers) % 2 == 0:
-            raise ValueError(f"the last layer is {layers[-1]!r}, but the readout must be a Dense layer")
-        self.layers = layers
-
-    @property
-    def dense(self) -> tuple[Dense, ...]:
-        """The affine layers, input first and readout last; ``depth + 1`` of them."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Dense))
-
-    @property
-    def activations(self) -> tuple[Elementwise, ...]:
-        """The activation of each hidden layer; ``depth`` of them."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Elementwise))
+    def __init__(self, *layers: Layer) -> None:
+        check_layers(layers)
+        if not layers or not isinstance(layers[-1], Dense):
+            last = layers[-1] if layers else None
+            raise ValueError(f"the last layer is {last!r}, but the readout must be a Dense layer")
+        self.layers: tuple[Layer, ...] = layers
+        self.affine: tuple[Affine, ...] = affine_layers(layers)
+        if len(self.affine) < 2:
+            raise ValueError(
+                "an architecture needs at least one hidden layer with weights (Dense or Conv) and a readout"
+            )
+        _signal(layers, _Signal.DATA)
 
     @property
     def depth(self) -> int:
-        """Number of hidden layers."""
-        return len(self.activations)
+        """Number of hidden layers with weights."""
+        return len(self.affine) - 1
 
     @property
-    def activation_name(self) -> str:
-        """The activation as tables call it; several are joined by a slash."""
-        return "/".join(sorted({type(layer).__name__.lower() for layer in self.activations}))
+    def name(self) -> str:
+        """The architecture as tables call it, such as ``relu, depth=2`` or ``conv relu, depth=2``."""
+        kinds = sorted(
+            {activation_name(layer) for layer in _every_layer(self.layers) if isinstance(layer, Elementwise)}
+        )
+        conv = ["conv"] if any(isinstance(layer, Conv) for layer in self.affine) else []
+        residual = ["residual"] if any(isinstance(layer, Residual) for layer in self.layers) else []
+        return f"{' '.join([*residual, *conv, '/'.join(kinds) or 'linear'])}, depth={self.depth}"
 
     def __repr__(self) -> str:
-        return f"Serial(depth={self.depth}, activation={self.activation_name})"
+        return f"Serial({self.name})"
+
+
+def _every_layer(layers: tuple[Layer, ...]) -> list[Layer]:
+    inside = [(*layer.branch, *layer.shortcut) for layer in layers if isinstance(layer, Residual)]
+    return [*layers, *(deep for block in inside for deep in _every_layer(block))]
+
+
+def _signal(layers: tuple[Layer, ...], signal: _Signal) -> _Signal:
+    """What leaves a series of layers that ``signal`` enters; refuses layers without an infinite-width limit."""
+    for layer in layers:
+        if isinstance(layer, (Elementwise, LayerNorm)) and signal is not _Signal.GAUSSIAN:
+            raise ValueError(
+                f"{type(layer).__name__} is applied to {signal.value}, which has no infinite-width limit here: "
+                "put a Dense or Conv layer before it"
+            )
+        if isinstance(layer, Affine):
+            signal = _Signal.GAUSSIAN
+        elif isinstance(layer, Elementwise) or (isinstance(layer, Flatten) and signal is _Signal.GAUSSIAN):
+            signal = _Signal.OTHER
+        elif isinstance(layer, Residual):
+            sides = [(side, _signal(side, signal)) for side in (layer.branch, layer.shortcut)]
+            if not any(affine_layers(side) and out is _Signal.GAUSSIAN for side, out in sides):
+                raise ValueError(
+                    "neither side of a Residual ends in weights of its own, so its two sides are not independent: "
+                    "end the branch with a Dense or Conv layer"
+                )
+            signal = _Signal.GAUSSIAN if all(out is _Signal.GAUSSIAN for _, out in sides) else _Signal.OTHER
+    return signal
 
 
 def mlp(
@@ -148,11 +106,11 @@ def mlp(
     """A fully connected architecture with ``depth`` hidden layers.
 
     The same as writing ``Serial(Dense(weight_std, bias_std), Relu(), ..., Dense(weight_std, bias_std))``:
-    where a standard deviation is inferred, every layer has its own.
+    where a standard deviation is inferred, every layer has its own unless it is :class:`Shared`.
 
     Args:
         depth: number of hidden layers, at least 1.
-        activation: ``"relu"``, ``"erf"``, ``"identity"``, or an activation layer.
+        activation: an activation layer, or its name in lower case, such as ``"relu"`` or ``"erf"``.
         weight_std: see :class:`Dense`.
         bias_std: see :class:`Dense`.
 
@@ -161,21 +119,22 @@ def mlp(
 
     Example:
         >>> mlp(depth=3, activation="erf", weight_std=1.5, bias_std=0.1)
-        Serial(depth=3, activation=erf)
+        Serial(erf, depth=3)
     """
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
         raise ValueError(f"depth is the number of hidden layers and must be an integer of at least 1; got {depth!r}")
     if isinstance(activation, str):
-        if activation.lower() not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {activation!r}; choose one of {', '.join(sorted(ACTIVATIONS))}")
-        activation = ACTIVATIONS[activation.lower()]()
+        if activation.lower() not in NAMED_ACTIVATIONS:
+            names = ", ".join(sorted(NAMED_ACTIVATIONS))
+            raise ValueError(f"unknown activation {activation!r}; choose one of {names}, or pass Activation(function)")
+        activation = NAMED_ACTIVATIONS[activation.lower()]()
     if not isinstance(activation, Elementwise):
         raise ValueError(f"activation must be a name or an activation layer such as Relu(); got {activation!r}")
     hidden = [layer for _ in range(depth) for layer in (Dense(weight_std, bias_std), activation)]
     return Serial(*hidden, Dense(weight_std, bias_std))
 
 
-def checked_width(width: int, depth: int) -> tuple[int, ...]:
+def checked_width(width: int | tuple[int, ...] | list[int], depth: int) -> tuple[int, ...]:
     """The width of every hidden layer, from one number or one per layer.
 
     Raises:
@@ -188,8 +147,3 @@ def checked_width(width: int, depth: int) -> tuple[int, ...]:
         if isinstance(one, bool) or not isinstance(one, int) or one < 1:
             raise ValueError(f"width must be a positive integer; got {one!r}")
     return widths
-
-
-def variance_scale(std: Float[Array, ""], fan_in: int) -> Float[Array, ""]:
-    """``std / sqrt(fan_in)``, the factor of the weights in NTK parameterisation."""
-    return std / math.sqrt(fan_in)

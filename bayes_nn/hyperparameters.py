@@ -1,13 +1,39 @@
 """Standard deviations that are numbers (fixed) or NumPyro distributions (inferred)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-type StandardDeviation = float | dist.Distribution
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """One inferred standard deviation that several layers have in common.
+
+    Args:
+        prior: a positive scalar NumPyro distribution.
+
+    Raises:
+        ValueError: if it is none.
+
+    Example:
+        >>> import bayes_nn as bnn, numpyro.distributions as dist
+        >>> net = bnn.mlp(depth=3, weight_std=bnn.Shared(dist.LogNormal(0.3, 0.5)), bias_std=0.1)
+        >>> list(bnn.priors.NNGP(net).hyperparameters())
+        ['weight_std_0']
+    """
+
+    prior: dist.Distribution
+
+    def __post_init__(self) -> None:
+        if not isinstance(checked_std(self.prior, "a shared std", default_weight_std), dist.Distribution):
+            raise ValueError(f"a number needs no sharing: pass {self.prior!r} itself instead of Shared({self.prior!r})")
+
+
+type StandardDeviation = float | dist.Distribution | Shared
 
 
 def default_weight_std() -> dist.Distribution:
@@ -31,7 +57,7 @@ def checked_std(
     """Return a standard deviation as a float or a positive scalar distribution.
 
     Args:
-        value: a number, a NumPyro distribution, or None for ``default``.
+        value: a number, a NumPyro distribution, a :class:`Shared` one, or None for ``default``.
         name: what the user calls it, for the error.
         default: makes the distribution that None stands for; called late, since making one starts JAX.
         zero_allowed: whether the number 0 is meaningful (it is for biases).
@@ -42,6 +68,8 @@ def checked_std(
     """
     if value is None:
         return default()
+    if isinstance(value, Shared):
+        return value
     if isinstance(value, dist.Distribution):
         support = value.support
         lower = getattr(support, "lower_bound", None)
@@ -62,11 +90,18 @@ def checked_std(
 
 def is_inferred(value: StandardDeviation) -> bool:
     """Whether a standard deviation is a distribution, to be inferred, rather than a fixed number."""
-    return isinstance(value, dist.Distribution)
+    return isinstance(value, (dist.Distribution, Shared))
+
+
+def prior_of(value: StandardDeviation) -> dist.Distribution:
+    """The distribution of an inferred standard deviation, shared or not."""
+    return value.prior if isinstance(value, Shared) else value
 
 
 def median(value: StandardDeviation) -> float:
     """The number itself, or the median of the distribution."""
+    if isinstance(value, Shared):
+        value = value.prior
     if not isinstance(value, dist.Distribution):
         return float(value)
     try:

@@ -1,63 +1,288 @@
-"""The finite network: its hidden weights and its last-hidden-layer features."""
+"""The finite network: its parameters, its features and its outputs.
 
+Parameters go by site name: ``hidden_weight_i`` (fan_in, width) and ``hidden_bias_i`` (width,) for the i-th layer
+with weights, ``readout`` (features, outputs). The rows of a convolution's weights run over the filter's positions,
+then over channels.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache, singledispatch
+
+import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from bayes_nn.architecture import Serial, variance_scale
-from bayes_nn.hyperparameters import is_inferred
+from bayes_nn.activations import Elementwise
+from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.hyperparameters import Shared, StandardDeviation, is_inferred, median, prior_of
+from bayes_nn.layers import Affine, AvgPool, Conv, Dense, Flatten, GlobalAvgPool, Layer, LayerNorm, Padding, Residual
+
+Values = dict[str, Array]
+Weigh = Callable[[Affine, Array], Array]
+
+
+def std_sites(net: Serial) -> list[tuple[str | None, str | None]]:
+    """Site names of the weight and bias standard deviation of every affine layer; None where it is a number.
+
+    A :class:`Shared` one has the name of the first layer that uses it.
+    """
+    first: dict[int, str] = {}
+
+    def site(field: str, index: int, std: object) -> str | None:
+        name = f"{field}_{index}"
+        return (first.setdefault(id(std), name) if isinstance(std, Shared) else name) if is_inferred(std) else None
+
+    return [
+        (site("weight_std", i, layer.weight_std), site("bias_std", i, layer.bias_std))
+        for i, layer in enumerate(net.affine)
+    ]
 
 
 def hyperparameter_priors(net: Serial) -> dict[str, dist.Distribution]:
     """The inferred standard deviations of an architecture, by site name (``weight_std_0``, ...)."""
-    named = {f"weight_std_{i}": layer.weight_std for i, layer in enumerate(net.dense)}
-    named |= {f"bias_std_{i}": layer.bias_std for i, layer in enumerate(net.dense)}
-    return {name: std for name, std in named.items() if is_inferred(std)}
+    sites = std_sites(net)
+    weight = {w: prior_of(layer.weight_std) for layer, (w, _) in zip(net.affine, sites, strict=True) if w}
+    bias = {b: prior_of(layer.bias_std) for layer, (_, b) in zip(net.affine, sites, strict=True) if b}
+    return weight | bias
 
 
-def layer_stds(net: Serial, values: dict[str, Array]) -> tuple[list[Array], list[Array]]:
-    """Weight and bias standard deviation of every affine layer: the inferred value or the fixed number."""
-    weight = [jnp.asarray(values.get(f"weight_std_{i}", layer.weight_std)) for i, layer in enumerate(net.dense)]
-    bias = [jnp.asarray(values.get(f"bias_std_{i}", layer.bias_std)) for i, layer in enumerate(net.dense)]
-    return weight, bias
+def layer_stds(net: Serial, values: Values, dtype: jnp.dtype | None = None) -> list[tuple[Array, Array]]:
+    """Weight and bias standard deviation of every affine layer.
+
+    Each is the value of its site, or else the fixed number, or else its prior's median. A value by the name of a
+    layer, such as ``bias_std_1``, takes the place of a fixed number too.
+    """
+
+    def value(site: str, std: StandardDeviation) -> Array:
+        if site in values:
+            return jnp.asarray(values[site], dtype)
+        with jax.ensure_compile_time_eval():
+            return jnp.asarray(median(std), dtype)
+
+    return [
+        (value(w or f"weight_std_{i}", layer.weight_std), value(b or f"bias_std_{i}", layer.bias_std))
+        for i, (layer, (w, b)) in enumerate(zip(net.affine, std_sites(net), strict=True))
+    ]
 
 
-def has_bias(net: Serial, layer: int) -> bool:
+def has_bias(layer: Affine) -> bool:
     """Whether an affine layer has a bias, that is its bias_std is not the number 0."""
-    return is_inferred(net.dense[layer].bias_std) or net.dense[layer].bias_std != 0.0
+    return is_inferred(layer.bias_std) or layer.bias_std != 0.0
 
 
-def hidden_weight_priors(net: Serial, n_inputs: int, widths: tuple[int, ...]) -> dict[str, dist.Distribution]:
-    """Standard-normal priors of the hidden weights and biases, by site name (``hidden_weight_0``, ...)."""
-    priors: dict[str, dist.Distribution] = {}
-    for layer, (fan_in, fan_out) in enumerate(zip((n_inputs, *widths[:-1]), widths, strict=True)):
-        priors[f"hidden_weight_{layer}"] = dist.Normal(0.0, 1.0).expand([fan_in, fan_out]).to_event(2)
-        if has_bias(net, layer):
-            priors[f"hidden_bias_{layer}"] = dist.Normal(0.0, 1.0).expand([fan_out]).to_event(1)
-    return priors
+def window_pads(window: tuple[int, ...], strides: tuple[int, ...], padding: Padding, lengths: tuple[int, ...]) -> list:
+    """Positions to add before and after each spatial axis."""
+    kind = "SAME" if padding == "CIRCULAR" else padding
+    return list(jax.lax.padtype_to_pads(lengths, window, strides, kind))
 
 
-def readout_features(net: Serial, values: dict[str, Array], X: Float[Array, "N d"]) -> Float[Array, "N m"]:
-    """Phi_z: activations of the last hidden layer times weight_std / sqrt(n), then the bias column.
+def window_of(layer: Conv | AvgPool) -> tuple[int, ...]:
+    """Positions per spatial axis of a filter or a pooling window."""
+    return layer.filter_shape if isinstance(layer, Conv) else layer.window_shape
+
+
+def windows(x: Float[Array, "N *positions channels"], layer: Conv | AvgPool) -> list[Array]:
+    """``x`` shifted to each position of a window over its spatial axes."""
+    window, strides = window_of(layer), layer.strides or ()
+    if x.ndim - 2 != len(window):
+        raise ValueError(
+            f"{type(layer).__name__}({window}) needs inputs with {len(window)} spatial axes and a channel axis, such "
+            f"as sequences (N, T, C) or images (N, H, W, C); it gets {x.ndim - 2} spatial axes"
+        )
+    axes = range(1, x.ndim - 1)
+    pads = window_pads(window, strides, layer.padding, x.shape[1:-1])
+    mode = "wrap" if layer.padding == "CIRCULAR" else "constant"
+    x = jnp.pad(x, [(0, 0), *pads, (0, 0)], mode=mode)
+    counts = [(x.shape[axis] - w) // s + 1 for axis, w, s in zip(axes, window, strides, strict=True)]
+    shifted = []
+    for offsets in itertools.product(*map(range, window)):
+        cut = [slice(None)] * x.ndim
+        for axis, offset, stride, count in zip(axes, offsets, strides, counts, strict=True):
+            cut[axis] = slice(offset, offset + (count - 1) * stride + 1, stride)
+        shifted.append(x[tuple(cut)])
+    return shifted
+
+
+def receptive_fields(layer: Affine, x: Float[Array, "N *positions channels"]) -> Float[Array, "N *out fan_in"]:
+    """The inputs that each unit of an affine layer weighs."""
+    return x if isinstance(layer, Dense) else jnp.concatenate(windows(x, layer), axis=-1)
+
+
+@singledispatch
+def forward(layer: Layer, x: Array, weigh: Weigh) -> Array:
+    """The output of a layer; ``weigh`` does the layers with weights, in order."""
+    raise NotImplementedError(f"no forward pass is known for {layer!r}")
+
+
+@forward.register
+def _(layer: Dense | Conv, x: Array, weigh: Weigh) -> Array:
+    return weigh(layer, x)
+
+
+@forward.register
+def _(layer: Elementwise, x: Array, weigh: Weigh) -> Array:
+    return layer(x)
+
+
+@forward.register
+def _(layer: Flatten, x: Array, weigh: Weigh) -> Array:
+    return x.reshape(len(x), -1)
+
+
+@forward.register
+def _(layer: GlobalAvgPool, x: Array, weigh: Weigh) -> Array:
+    return jnp.mean(x, axis=tuple(range(1, x.ndim - 1)))
+
+
+@forward.register
+def _(layer: AvgPool, x: Array, weigh: Weigh) -> Array:
+    shifted = windows(x, layer)
+    return sum(shifted[1:], shifted[0]) / len(shifted)
+
+
+@forward.register
+def _(layer: LayerNorm, x: Array, weigh: Weigh) -> Array:
+    centred = x - jnp.mean(x, axis=-1, keepdims=True)
+    return centred / jnp.sqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + layer.eps)
+
+
+@forward.register
+def _(layer: Residual, x: Array, weigh: Weigh) -> Array:
+    return forward_all(layer.branch, x, weigh) + forward_all(layer.shortcut, x, weigh)
+
+
+def forward_all(layers: tuple[Layer, ...], x: Array, weigh: Weigh) -> Array:
+    """The output of layers in series."""
+    for layer in layers:
+        x = forward(layer, x, weigh)
+    return x
+
+
+def affine(layer: Affine, fields: Array, std: tuple[Array, Array], W: Array, b: Array | None) -> Array:
+    """``weight_std / sqrt(fan_in) W x + bias_std b``."""
+    z = (std[0] / math.sqrt(fields.shape[-1])) * (fields @ W)
+    return z if b is None else z + std[1] * b
+
+
+def readout_features(net: Serial, values: Values, X: Float[Array, "N *shape"]) -> Float[Array, "N m"]:
+    """Phi_z: the inputs of the readout times weight_std / sqrt(fan_in), then the bias column.
 
     With a standard-normal readout v the network is ``f = Phi_z v``, so that ``f | z ~ GP(0, Phi_z Phi_z')``.
 
     Args:
         net: the architecture.
         values: hidden weights and inferred standard deviations by site name.
-        X: inputs, (N, d).
+        X: inputs, (N, d), or (N, H, W, C) where the architecture convolves.
 
     Returns:
-        Features (N, n + 1), or (N, n) where the readout has no bias.
+        Features (N, n + 1), or (N, n) where the readout has no bias; n times the number of positions after
+        ``Flatten``.
     """
-    weight_std, bias_std = layer_stds(net, values)
-    hidden = X
-    for layer, activation in enumerate(net.activations):
-        pre = variance_scale(weight_std[layer], hidden.shape[1]) * (hidden @ values[f"hidden_weight_{layer}"])
-        if has_bias(net, layer):
-            pre = pre + bias_std[layer] * values[f"hidden_bias_{layer}"]
-        hidden = activation(pre)
-    features = variance_scale(weight_std[-1], hidden.shape[1]) * hidden
-    if has_bias(net, net.depth):
-        features = jnp.concatenate([features, jnp.full((X.shape[0], 1), bias_std[-1])], axis=1)
+    stds = layer_stds(net, values, X.dtype)
+    index: Iterator[int] = itertools.count()
+
+    def weigh(layer: Affine, x: Array) -> Array:
+        i = next(index)
+        fields = receptive_fields(layer, x)
+        return affine(layer, fields, stds[i], values[f"hidden_weight_{i}"], values.get(f"hidden_bias_{i}"))
+
+    hidden = forward_all(net.layers[:-1], X, weigh)
+    weight_std, bias_std = stds[-1]
+    features = (weight_std / math.sqrt(hidden.shape[1])) * hidden
+    if has_bias(net.affine[-1]):
+        features = jnp.concatenate([features, jnp.full((len(X), 1), bias_std, features.dtype)], axis=1)
     return features
+
+
+@lru_cache(maxsize=256)
+def parameter_shapes(net: Serial, input_shape: tuple[int, ...], widths: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the hidden weights and biases by site name, and of the readout for one output.
+
+    Args:
+        net: the architecture.
+        input_shape: of one input, without the leading axis.
+        widths: one per hidden layer with weights.
+
+    Raises:
+        ValueError: if the architecture does not fit inputs of that shape.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    index = itertools.count()
+
+    def weigh(layer: Affine, x: Array) -> Array:
+        i = next(index)
+        fields = receptive_fields(layer, x)
+        if 0 in fields.shape:
+            raise ValueError(f"inputs of shape {input_shape} are too small for layer {i}")
+        shapes[f"hidden_weight_{i}"] = (fields.shape[-1], widths[i])
+        if has_bias(layer):
+            shapes[f"hidden_bias_{i}"] = (widths[i],)
+        return jnp.zeros((*fields.shape[:-1], widths[i]))
+
+    def hidden(x: Array) -> Array:
+        return forward_all(net.layers[:-1], x, weigh)
+
+    try:
+        out = jax.eval_shape(hidden, jax.ShapeDtypeStruct((1, *input_shape), jnp.zeros(0).dtype))
+    except (TypeError, IndexError) as error:
+        raise ValueError(
+            f"the layers of {net} do not fit together for inputs of shape {input_shape}: {error}"
+        ) from None
+    if len(out.shape) != 2:
+        raise ValueError(
+            f"the readout gets {len(out.shape) - 2} spatial axes from inputs of shape {input_shape}: "
+            "put Flatten() or GlobalAvgPool() before it"
+        )
+    shapes["readout"] = (out.shape[1] + has_bias(net.affine[-1]), 1)
+    return shapes
+
+
+def hidden_weight_priors(
+    net: Serial, input_shape: tuple[int, ...], widths: tuple[int, ...]
+) -> dict[str, dist.Distribution]:
+    """Standard-normal priors of the hidden weights and biases, by site name (``hidden_weight_0``, ...)."""
+    shapes = parameter_shapes(net, tuple(input_shape), widths)
+    return {
+        name: dist.Normal(0.0, 1.0).expand(list(shape)).to_event(len(shape))
+        for name, shape in shapes.items()
+        if name != "readout"
+    }
+
+
+def init(net: Serial, key: Array, input_shape: tuple[int, ...], width: int, outputs: int = 1) -> Values:
+    """Standard-normal parameters of a finite network, the readout included.
+
+    Args:
+        net: the architecture.
+        key: a JAX key.
+        input_shape: of one input, without the leading axis: ``X.shape[1:]``.
+        width: of every hidden layer, or one per hidden layer.
+        outputs: columns of the readout.
+
+    Raises:
+        ValueError: for a bad width, or an architecture that does not fit such inputs.
+
+    Example:
+        >>> import bayes_nn as bnn, jax
+        >>> parameters = init(bnn.mlp(depth=1), jax.random.key(0), (3,), width=8)
+        >>> {name: value.shape for name, value in parameters.items()}
+        {'hidden_weight_0': (3, 8), 'hidden_bias_0': (8,), 'readout': (9, 1)}
+    """
+    shapes = parameter_shapes(net, tuple(input_shape), checked_width(width, net.depth))
+    shapes = shapes | {"readout": (shapes["readout"][0], outputs)}
+    keys = jax.random.split(key, len(shapes))
+    return {name: jax.random.normal(one, shape) for one, (name, shape) in zip(keys, shapes.items(), strict=True)}
+
+
+def apply(net: Serial, parameters: Values, X: Float[Array, "N *shape"]) -> Float[Array, "N C"]:
+    """The finite network ``f = Phi_z v``.
+
+    Args:
+        net: the architecture.
+        parameters: as :func:`init` returns; inferred standard deviations too, by site name.
+        X: inputs.
+    """
+    return readout_features(net, parameters, X) @ parameters["readout"]

@@ -122,7 +122,7 @@ def _hyperparameter_draws(
 
 
 def _sample_weights(target: Target, key: Array, shape: tuple[int, int]) -> dict[str, Array]:
-    priors = target.prior.hidden_weights(target.X.shape[1])
+    priors = target.prior.hidden_weights(target.X.shape[1:])
     keys = jax.random.split(key, len(priors))
     return {name: prior.sample(one, shape) for one, (name, prior) in zip(keys, priors.items(), strict=True)}
 

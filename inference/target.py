@@ -22,13 +22,13 @@ class Target:
     The unconstrained vector u holds the H hyperparameters first, then the hidden weights.
 
     Attributes:
-        X: inputs (N, d) on the model's scale.
+        X: inputs (N, d) or (N, H, W, C) on the model's scale.
         Y: targets (N, C) on the model's scale.
         prior: the prior over functions.
         likelihood: the noise model.
     """
 
-    X: Float[Array, "N d"]
+    X: Float[Array, "N *shape"]
     Y: Float[Array, "N C"]
     prior: Prior
     likelihood: Gaussian
@@ -41,7 +41,7 @@ class Target:
     @property
     def latents(self) -> Latents:
         """All latents in the order of u."""
-        return self.hyperparameters | self.prior.hidden_weights(self.X.shape[1])
+        return self.hyperparameters | self.prior.hidden_weights(self.X.shape[1:])
 
     @property
     def n_hyperparameters(self) -> int:
@@ -69,7 +69,7 @@ class Target:
     @property
     def has_hidden_weights(self) -> bool:
         """Whether u holds hidden weights besides the hyperparameters."""
-        return bool(self.prior.hidden_weights(self.X.shape[1]))
+        return bool(self.prior.hidden_weights(self.X.shape[1:]))
 
     def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
         """Draws of u from the prior, with leading axes ``shape``."""

@@ -1,7 +1,19 @@
 """Priors over functions: infinite-width kernels and mixtures of Gaussian processes."""
 
+from bayes_nn.priors.empirical_ntk import empirical_ntk
 from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
+from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
 from bayes_nn.priors.kernel_priors import NNGP, NTK, ScaleMixture
 from bayes_nn.priors.prior import Prior
 
-__all__ = ["NNGP", "NTK", "BayesianNetwork", "FrozenFeatures", "Prior", "ScaleMixture"]
+__all__ = [
+    "NNGP",
+    "NTK",
+    "BayesianNetwork",
+    "FrozenFeatures",
+    "GradientFlow",
+    "Prior",
+    "ScaleMixture",
+    "empirical_ntk",
+    "gradient_flow",
+]

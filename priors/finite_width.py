@@ -30,15 +30,15 @@ class BayesianNetwork(Prior):
     def __init__(self, net: Serial, width: int) -> None:
         self.net = checked_net(net)
         self.widths = checked_width(width, net.depth)
-        self.name = f"{type(self).__name__}({net.activation_name}, depth={net.depth}, width={width})"
+        self.name = f"{type(self).__name__}({net.name}, width={width})"
 
     def hyperparameters(self) -> Latents:
         """The inferred standard deviations of the architecture."""
         return hyperparameter_priors(self.net)
 
-    def hidden_weights(self, n_inputs: int) -> Latents:
+    def hidden_weights(self, input_shape: tuple[int, ...]) -> Latents:
         """Standard-normal hidden weights and biases."""
-        return hidden_weight_priors(self.net, n_inputs, self.widths)
+        return hidden_weight_priors(self.net, input_shape, self.widths)
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> FeatureProcess:
         """The features of the last hidden layer."""

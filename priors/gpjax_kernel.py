@@ -1,8 +1,6 @@
-"""Infinite-width kernels as GPJax kernels.
+"""Infinite-width kernels as GPJax kernels."""
 
-Importing GPJax starts JAX's backend, after which the number of host devices is settled. This module is
-therefore imported when a kernel is first asked for, not when the package is.
-"""
+import math
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,8 +12,9 @@ from jaxtyping import Array, Float
 from paramax import AbstractUnwrappable
 
 from bayes_nn.architecture import Serial
-from bayes_nn.hyperparameters import StandardDeviation, is_inferred, median
-from bayes_nn.priors.infinite_width import Kind, kernel_diagonal, kernel_matrix
+from bayes_nn.hyperparameters import median
+from bayes_nn.network import hyperparameter_priors
+from bayes_nn.priors.infinite_width import Kernels, Kind, kernel_diagonal, kernel_matrices, kernel_matrix
 
 
 class WholeMatrix(AbstractKernelComputation):
@@ -28,8 +27,7 @@ class WholeMatrix(AbstractKernelComputation):
         return kernel.matrix(x, y)
 
     def _diagonal(self, kernel: "InfiniteWidthKernel", inputs: Array) -> lx.AbstractLinearOperator:
-        weight_std, bias_std = kernel.stds()
-        diagonal = kernel_diagonal(kernel.net, weight_std, bias_std, kernel.slice_input(inputs), kernel.kind)
+        diagonal = kernel_diagonal(kernel.net, kernel.values(), kernel.shaped(inputs), kernel.kind)
         return lx.TaggedLinearOperator(lx.DiagonalLinearOperator(diagonal), lx.positive_semidefinite_tag)
 
     def __eq__(self, other: object) -> bool:
@@ -37,11 +35,6 @@ class WholeMatrix(AbstractKernelComputation):
 
     def __hash__(self) -> int:
         return hash(type(self))
-
-
-def _parameter(std: StandardDeviation) -> AbstractUnwrappable | float:
-    """A trainable GPJax parameter at the prior median, or the fixed number."""
-    return PositiveReal(jnp.asarray(median(std), dtype=float)) if is_inferred(std) else float(std)
 
 
 class InfiniteWidthKernel(AbstractKernel):
@@ -53,7 +46,12 @@ class InfiniteWidthKernel(AbstractKernel):
     Args:
         net: the architecture.
         kind: ``"nngp"`` or ``"ntk"``.
-        active_dims: input columns the kernel reads; all by default.
+        active_dims: input columns (channels of images) the kernel reads; all by default.
+        input_shape: of one image or sequence, where the rows of x hold it flattened, as a ``gpjax.Dataset`` needs;
+            left out, x is taken as it is: (N, d), (N, T, C) or (N, H, W, C).
+
+    Raises:
+        ValueError: for an unknown kind, or inputs that the architecture does not fit.
 
     Example:
         >>> import bayes_nn as bnn
@@ -64,34 +62,49 @@ class InfiniteWidthKernel(AbstractKernel):
 
     net: Serial = eqx.field(static=True)
     kind: Kind = eqx.field(static=True)
-    weight_std: list
-    bias_std: list
-    fixed: tuple = eqx.field(static=True)
+    input_shape: tuple[int, ...] | None = eqx.field(static=True)
+    stds: dict[str, AbstractUnwrappable]
     name = "InfiniteWidth"
 
-    def __init__(self, net: Serial, kind: Kind = "nngp", active_dims: list[int] | slice | None = None) -> None:
+    def __init__(
+        self,
+        net: Serial,
+        kind: Kind = "nngp",
+        active_dims: list[int] | slice | None = None,
+        input_shape: tuple[int, ...] | None = None,
+    ) -> None:
         if kind not in ("nngp", "ntk"):
             raise ValueError(f"kind must be 'nngp' or 'ntk'; got {kind!r}")
         self.net, self.kind = net, kind
-        weight = [_parameter(layer.weight_std) for layer in net.dense]
-        bias = [_parameter(layer.bias_std) for layer in net.dense]
-        self.fixed = tuple(None if isinstance(s, AbstractUnwrappable) else s for s in (*weight, *bias))
-        self.weight_std = [s if isinstance(s, AbstractUnwrappable) else None for s in weight]
-        self.bias_std = [s if isinstance(s, AbstractUnwrappable) else None for s in bias]
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        priors = hyperparameter_priors(net)
+        self.stds = {site: PositiveReal(jnp.asarray(median(prior), dtype=float)) for site, prior in priors.items()}
         super().__init__(active_dims, None, WholeMatrix())
 
-    def stds(self) -> tuple[list[Array], list[Array]]:
-        """Current weight and bias standard deviations, one per affine layer."""
-        parameters = zip((*self.weight_std, *self.bias_std), self.fixed, strict=True)
-        values = [jnp.asarray(number if std is None else val(std)) for std, number in parameters]
-        return values[: len(self.weight_std)], values[len(self.weight_std) :]
+    def values(self) -> dict[str, Array]:
+        """Current values of the trainable standard deviations, by site name."""
+        return {site: val(std) for site, std in self.stds.items()}
 
-    def matrix(self, x: Float[Array, "N d"], y: Float[Array, "M d"] | None = None) -> Float[Array, "N M"]:
+    def shaped(self, x: Float[Array, "N ..."]) -> Float[Array, "N *shape"]:
+        """Inputs as the architecture reads them.
+
+        Raises:
+            ValueError: if the rows do not hold ``input_shape``.
+        """
+        if self.input_shape is not None:
+            if math.prod(x.shape[1:]) != math.prod(self.input_shape):
+                raise ValueError(f"rows of shape {x.shape[1:]} do not hold inputs of shape {self.input_shape}")
+            x = x.reshape(len(x), *self.input_shape)
+        return self.slice_input(x)
+
+    def matrix(self, x: Float[Array, "N ..."], y: Float[Array, "M ..."] | None = None) -> Float[Array, "N M"]:
         """Kernel between ``x`` and ``y``, or the Gram matrix of ``x``."""
-        weight_std, bias_std = self.stds()
-        other = None if y is None else self.slice_input(y)
-        return kernel_matrix(self.net, weight_std, bias_std, self.slice_input(x), other, self.kind)
+        return kernel_matrix(self.net, self.values(), self.shaped(x), None if y is None else self.shaped(y), self.kind)
 
-    def __call__(self, x: Float[Array, " d"], y: Float[Array, " d"]) -> Float[Array, ""]:
+    def both(self, x: Float[Array, "N ..."], y: Float[Array, "M ..."] | None = None) -> Kernels:
+        """The NNGP kernel and the NTK under the same parameters, in one recursion."""
+        return kernel_matrices(self.net, self.values(), self.shaped(x), None if y is None else self.shaped(y))
+
+    def __call__(self, x: Float[Array, "..."], y: Float[Array, "..."]) -> Float[Array, ""]:
         """Kernel between two single inputs."""
-        return self.matrix(x[None, :], y[None, :])[0, 0]
+        return self.matrix(x[None], y[None])[0, 0]

@@ -9,7 +9,7 @@ from jaxtyping import Array
 from bayes_nn.architecture import Serial, checked_width
 from bayes_nn.network import hyperparameter_priors
 from bayes_nn.priors.gaussian_process import KernelProcess
-from bayes_nn.priors.infinite_width import Kind, prior_kernel_diagonal, prior_kernel_matrix
+from bayes_nn.priors.infinite_width import Kind, check_inputs, kernel_diagonal, kernel_matrix
 from bayes_nn.priors.prior import Latents, Prior
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class _InfiniteWidth(Prior):
 
     def __init__(self, net: Serial) -> None:
         self.net = checked_net(net)
-        self.name = f"{type(self).__name__}({net.activation_name}, depth={net.depth})"
+        self.name = f"{type(self).__name__}({net.name})"
 
     @property
     def kernel(self) -> "InfiniteWidthKernel":
@@ -43,17 +43,21 @@ class _InfiniteWidth(Prior):
 
         return InfiniteWidthKernel(self.net, self.kind)
 
+    def check_inputs(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse inputs the architecture does not fit."""
+        check_inputs(self.net, input_shape)
+
     def hyperparameters(self) -> Latents:
         """The inferred standard deviations of the architecture."""
         return hyperparameter_priors(self.net)
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The kernel matrices under the given standard deviations."""
-        K = prior_kernel_matrix(self.net, values, X, kind=self.kind)
+        K = kernel_matrix(self.net, values, X, kind=self.kind)
         if X_new is None:
             return KernelProcess(K)
-        K_new = prior_kernel_matrix(self.net, values, X_new, X, kind=self.kind)
-        return KernelProcess(K, K_new, prior_kernel_diagonal(self.net, values, X_new, self.kind))
+        K_new = kernel_matrix(self.net, values, X_new, X, kind=self.kind)
+        return KernelProcess(K, K_new, kernel_diagonal(self.net, values, X_new, self.kind))
 
 
 class NNGP(_InfiniteWidth):
@@ -109,7 +113,7 @@ class ScaleMixture(NNGP):
     def __init__(self, net: Serial, width: int) -> None:
         super().__init__(net)
         self.widths = checked_width(width, net.depth)
-        self.name = f"ScaleMixture({net.activation_name}, depth={net.depth}, width={width})"
+        self.name = f"ScaleMixture({net.name}, width={width})"
 
     def hyperparameters(self) -> Latents:
         """The inferred standard deviations, and one scale chi2(n)/n = Gamma(n/2, n/2) per hidden layer."""

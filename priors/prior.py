@@ -34,8 +34,19 @@ class Prior(abc.ABC):
     def hyperparameters(self) -> Latents:
         """Low-dimensional latents by site name: inferred standard deviations and scales."""
 
-    def hidden_weights(self, n_inputs: int) -> Latents:
-        """Hidden weights by site name; none for kernel priors."""
+    def check_inputs(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse inputs of a shape that the prior is not for.
+
+        Args:
+            input_shape: of one input, without the leading axis.
+
+        Raises:
+            ValueError: saying why.
+        """
+        self.hidden_weights(input_shape)
+
+    def hidden_weights(self, input_shape: tuple[int, ...]) -> Latents:
+        """Hidden weights by site name for inputs of a shape; none for kernel priors."""
         return {}
 
     @abc.abstractmethod
@@ -59,7 +70,7 @@ class Prior(abc.ABC):
         """
 
         def model(X: Array, Y: Array | None = None) -> Array:
-            latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1])
+            latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1:])
             values = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
             marginal = CollapsedGaussian(self.process(values, X), likelihood.noise_variance(values), X.shape[0])
             return numpyro.sample("y", marginal if Y is None else marginal.with_outputs(Y.shape[1]), obs=Y)

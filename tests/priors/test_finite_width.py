@@ -16,7 +16,7 @@ def prior_outputs(activation, widths, weight_std, draws=200_000):
     network = bnn.BayesianNetwork(net, widths)
     x = jnp.ones((1, 2))
     keys = jax.random.split(jax.random.key(0), 10)
-    sites = network.hidden_weights(2)
+    sites = network.hidden_weights((2,))
     values = {n: p.sample(k, (draws,)) for k, (n, p) in zip(keys, sites.items(), strict=False)}
     features = jax.vmap(lambda v: readout_features(net, v, x))(values)[:, 0]
     return np.asarray(jnp.sum(features * jax.random.normal(keys[-1], features.shape), axis=1))
@@ -50,9 +50,9 @@ def test_probability_of_a_dead_relu_network():
 
 def test_a_bias_of_zero_leaves_its_site_and_column_out():
     without = bnn.BayesianNetwork(bnn.mlp(depth=2, weight_std=1.0, bias_std=0.0), 4)
-    assert sorted(without.hidden_weights(3)) == ["hidden_weight_0", "hidden_weight_1"]
+    assert sorted(without.hidden_weights((3,))) == ["hidden_weight_0", "hidden_weight_1"]
     with_bias = bnn.BayesianNetwork(bnn.mlp(depth=2, weight_std=1.0, bias_std=0.3), 4)
-    values = {n: jnp.ones(p.event_shape) for n, p in with_bias.hidden_weights(3).items()}
+    values = {n: jnp.ones(p.event_shape) for n, p in with_bias.hidden_weights((3,)).items()}
     features = with_bias.process(values, jnp.ones((5, 3))).Phi
     assert features.shape == (5, 5)
     np.testing.assert_allclose(features[:, -1], 0.3)
@@ -60,7 +60,7 @@ def test_a_bias_of_zero_leaves_its_site_and_column_out():
 
 def test_widths_may_differ_between_layers():
     network = bnn.BayesianNetwork(bnn.mlp(depth=2), width=(3, 5))
-    shapes = {n: p.event_shape for n, p in network.hidden_weights(2).items()}
+    shapes = {n: p.event_shape for n, p in network.hidden_weights((2,)).items()}
     assert shapes["hidden_weight_0"] == (2, 3)
     assert shapes["hidden_weight_1"] == (3, 5)
 

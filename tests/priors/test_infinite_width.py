@@ -12,8 +12,11 @@ import bayes_nn as bnn
 from bayes_nn import priors
 from bayes_nn.inference.target import Target
 from bayes_nn.network import readout_features
-from bayes_nn.priors.infinite_width import kernel_matrix, prior_kernel_matrix
+from bayes_nn.priors import tiles
+from bayes_nn.priors.gpjax_kernel import InfiniteWidthKernel
+from bayes_nn.priors.infinite_width import kernel_matrices, kernel_matrix
 
+ACTIVATIONS = ["relu", "leakyrelu", "abs", "erf", "gelu", "sin", "cos", "rbf", "identity", "tanh"]
 OUTSIDE_EVIDENCE = {1: -239.731669, 2: -240.712583, 3: -240.350834}
 
 
@@ -45,24 +48,23 @@ def test_kernel_works_in_a_gpjax_model_and_learns_what_is_not_fixed(small_data):
     before = float(objective(posterior, data))
     learned, _ = gpx.fit_scipy(model=posterior, objective=objective, train_data=data, verbose=False)
     assert float(objective(learned, data)) < before - 1.0
-    weight, bias = learned.prior.kernel.stds()
-    assert [float(b) for b in bias] == pytest.approx([0.3, 0.3])
-    assert all(float(w) != pytest.approx(1.0, abs=1e-3) for w in weight)
+    values = learned.prior.kernel.values()
+    assert sorted(values) == ["weight_std_0", "weight_std_1"]
+    assert all(float(w) != pytest.approx(1.0, abs=1e-3) for w in values.values())
 
 
 def test_numbers_stay_fixed_and_distributions_start_at_their_median():
     kernel = priors.NTK(bnn.mlp(depth=1, weight_std=dist.Gamma(4.0, 2.0), bias_std=0.2)).kernel
-    weight, bias = kernel.stds()
-    assert float(weight[0]) == pytest.approx(1.836, abs=0.01)
-    assert float(bias[0]) == pytest.approx(0.2)
+    assert {name: float(value) for name, value in kernel.values().items()} == pytest.approx(
+        {"weight_std_0": 1.836, "weight_std_1": 1.836}, abs=0.01
+    )
     assert len(jax.tree.leaves(kernel)) == 2
 
 
-@pytest.mark.parametrize("make", [priors.NNGP, priors.NTK])
-@pytest.mark.parametrize("activation", ["relu", "erf", "identity"])
-def test_kernel_is_consistent_with_itself(diabetes, make, activation):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_kernel_is_consistent_with_itself(diabetes, activation):
     X = jnp.asarray(diabetes[0][:20])
-    kernel = make(bnn.mlp(depth=3, activation=activation, weight_std=1.3, bias_std=0.2)).kernel
+    kernel = priors.NTK(bnn.mlp(depth=3, activation=activation, weight_std=1.3, bias_std=0.2)).kernel
     gram = kernel.gram(X).as_matrix()
     # The cross-covariance does not know which inputs are equal: at correlation one it is good to the
     # square root of rounding for the derivative of ReLU.
@@ -72,8 +74,8 @@ def test_kernel_is_consistent_with_itself(diabetes, make, activation):
     assert np.linalg.eigvalsh(gram).min() > -1e-10
 
 
+@pytest.mark.parametrize("activation", ["relu", "erf", "tanh"])
 @pytest.mark.parametrize("make", [priors.NNGP, priors.NTK])
-@pytest.mark.parametrize("activation", ["relu", "erf", "identity"])
 def test_evidence_is_the_same_eager_jitted_and_differentiated(diabetes, make, activation):
     """The trap of branches at correlation one: the value under value_and_grad was once off by nats."""
     X, y = jnp.asarray(diabetes[0][:60]), jnp.asarray(diabetes[1][:60, None])
@@ -87,23 +89,26 @@ def test_evidence_is_the_same_eager_jitted_and_differentiated(diabetes, make, ac
     assert float(value) == pytest.approx(eager, abs=1e-6)
 
 
-@pytest.mark.parametrize("make", [priors.NNGP, priors.NTK])
-@pytest.mark.parametrize("activation", ["relu", "erf", "identity"])
-def test_gradient_of_the_evidence_agrees_with_finite_differences(diabetes, make, activation):
+def check_gradient(target, u, step=1e-5):
+    """Value equal with and without differentiation; gradient equal to central differences in every coordinate."""
+    steps = u + step * jnp.concatenate([jnp.zeros((1, len(u))), jnp.eye(len(u)), -jnp.eye(len(u))])
+    values = jax.lax.map(jax.jit(target.log_likelihood), steps)
+    value, gradient = jax.jit(jax.value_and_grad(target.log_likelihood))(u)
+    assert float(value) == pytest.approx(float(values[0]), abs=1e-6)
+    central = (values[1 : 1 + len(u)] - values[1 + len(u) :]) / (2 * step)
+    np.testing.assert_allclose(gradient, central, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradient_of_the_evidence_agrees_with_finite_differences(diabetes, activation):
+    """In every weight_std, bias_std and the noise_std; the NTK, whose recursion holds the NNGP's."""
     X, y = jnp.asarray(diabetes[0][:60]), jnp.asarray(diabetes[1][:60, None])
-    target = Target(X, y, make(bnn.mlp(depth=2, activation=activation)), bnn.Gaussian())
-    u = target.sample_prior(jax.random.key(3))
-    gradient = jax.grad(target.log_likelihood)(u)
-    step = 1e-5
-    central = [
-        (target.log_likelihood(u.at[i].add(step)) - target.log_likelihood(u.at[i].add(-step))) / (2 * step)
-        for i in range(len(u))
-    ]
-    np.testing.assert_allclose(gradient, np.array(central), rtol=1e-6, atol=1e-6)
+    target = Target(X, y, priors.NTK(bnn.mlp(depth=2, activation=activation)), bnn.Gaussian())
+    check_gradient(target, target.sample_prior(jax.random.key(3)))
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("activation", ["relu", "erf", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_wide_networks_approach_the_nngp(diabetes, activation):
     """Features of 200 networks of width 256: the mean of Phi Phi' is the kernel (depth 1: unbiased).
 
@@ -112,11 +117,11 @@ def test_wide_networks_approach_the_nngp(diabetes, activation):
     X = jnp.asarray(diabetes[0][:6])
     net = bnn.mlp(depth=1, activation=activation, weight_std=1.3, bias_std=0.2)
     network = bnn.BayesianNetwork(net, 256)
-    draws = {n: p.sample(jax.random.key(i), (200,)) for i, (n, p) in enumerate(network.hidden_weights(10).items())}
+    draws = {n: p.sample(jax.random.key(i), (200,)) for i, (n, p) in enumerate(network.hidden_weights((10,)).items())}
     features = jax.vmap(lambda values: readout_features(net, values, X))(draws)
     kernels = np.asarray(features @ features.transpose(0, 2, 1))
     error = kernels.std(axis=0, ddof=1) / np.sqrt(200)
-    expected = prior_kernel_matrix(net, {}, X)
+    expected = kernel_matrix(net, {}, X)
     assert (np.abs(kernels.mean(axis=0) - expected) < 5 * error).all()
 
 
@@ -124,7 +129,87 @@ def test_ntk_of_a_linear_network_by_hand():
     """Without biases every one of the L + 1 layers contributes the same product: T = (L + 1) K."""
     X = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
     net = bnn.mlp(depth=2, activation="identity", weight_std=1.0, bias_std=0.0)
-    stds = [jnp.ones(())] * 3, [jnp.zeros(())] * 3
-    np.testing.assert_allclose(
-        kernel_matrix(net, *stds, X, kind="ntk"), 3 * kernel_matrix(net, *stds, X, kind="nngp"), rtol=1e-13
-    )
+    np.testing.assert_allclose(kernel_matrix(net, {}, X, kind="ntk"), 3 * kernel_matrix(net, {}, X), rtol=1e-13)
+
+
+def conv_net(*head, padding="SAME", weight_std=None, bias_std=None):
+    conv = lambda: bnn.Conv((3, 3), None, padding, weight_std, bias_std)  # noqa: E731
+    return bnn.Serial(conv(), bnn.Relu(), conv(), bnn.Relu(), *head, bnn.Dense(weight_std, bias_std))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return jnp.asarray(np.random.default_rng(0).normal(size=(12, 4, 4, 2)))
+
+
+def test_gradient_of_a_convolutional_evidence_agrees_with_finite_differences(images):
+    y = jnp.asarray(np.random.default_rng(1).normal(size=(12, 1)))
+    target = Target(images, y, priors.NTK(conv_net(bnn.GlobalAvgPool())), bnn.Gaussian())
+    check_gradient(target, target.sample_prior(jax.random.key(3)))
+
+
+def test_tiles_give_the_same_matrices_and_gradients_as_one_block(diabetes, images, monkeypatch):
+    X = jnp.asarray(diabetes[0][:53])
+    for net, inputs in ((bnn.mlp(2), X), (conv_net(bnn.Flatten()), images), (conv_net(bnn.GlobalAvgPool()), images)):
+
+        def total(values, inputs=inputs, net=net):
+            kernels = kernel_matrices(net, values, inputs)
+            cross = kernel_matrix(net, values, inputs[:9], inputs, "ntk")
+            return jnp.sum(jnp.sin(kernels.nngp + kernels.ntk)) + jnp.sum(cross**2), (kernels, cross)
+
+        evaluate = jax.value_and_grad(total, has_aux=True)
+        (whole, matrices), gradient = evaluate({"weight_std_0": 1.3, "bias_std_1": 0.4})
+        monkeypatch.setattr(tiles, "TILE_ENTRIES", 144 if inputs is X else 16 * 16)
+        jax.clear_caches()
+        (tiled, by_tiles), tiled_gradient = evaluate({"weight_std_0": 1.3, "bias_std_1": 0.4})
+        monkeypatch.undo()
+        assert float(tiled) == pytest.approx(float(whole), rel=1e-12)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), matrices, by_tiles)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), gradient, tiled_gradient)
+
+
+def test_memory_of_a_dense_kernel_stays_below_four_matrices():
+    X = jax.ShapeDtypeStruct((1500, 20), jnp.float64)
+    compiled = jax.jit(lambda X: kernel_matrices(bnn.mlp(3), {}, X)).lower(X).compile().memory_analysis()
+    assert compiled.temp_size_in_bytes + compiled.output_size_in_bytes < 4 * 1500**2 * 8
+
+
+@pytest.mark.parametrize("kind", ["nngp", "ntk"])
+def test_single_precision_stays_single_and_close(diabetes, kind):
+    X = jnp.asarray(diabetes[0][:30])
+    net = bnn.mlp(2, weight_std=1.4, bias_std=0.1)
+    single, double = kernel_matrix(net, {}, X.astype(jnp.float32), kind=kind), kernel_matrix(net, {}, X, kind=kind)
+    assert single.dtype == jnp.float32
+    np.testing.assert_allclose(single, double, rtol=1e-4)
+
+
+def test_convolution_over_one_position_is_a_dense_layer(images):
+    x = images.reshape(len(images), -1)
+    conv = bnn.Serial(bnn.Conv((1, 1), None, "VALID", 1.3, 0.2), bnn.Relu(), bnn.GlobalAvgPool(), bnn.Dense(1.1, 0.3))
+    dense = bnn.Serial(bnn.Dense(1.3, 0.2), bnn.Relu(), bnn.Dense(1.1, 0.3))
+    for ours, theirs in zip(kernel_matrices(conv, {}, x[:, None, None]), kernel_matrices(dense, {}, x), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+
+
+def test_images_may_come_flattened_into_gpjax(images):
+    net = conv_net(bnn.Flatten(), weight_std=1.2, bias_std=0.1)
+    flat = InfiniteWidthKernel(net, "nngp", input_shape=(4, 4, 2))
+    rows = images.reshape(12, -1)
+    np.testing.assert_array_equal(flat.gram(rows).as_matrix(), priors.NNGP(net).kernel.gram(images).as_matrix())
+    with pytest.raises(ValueError, match="do not hold"):
+        flat.gram(rows[:, :-1])
+
+
+@pytest.mark.parametrize(
+    ("net", "shape", "message"),
+    [
+        (conv_net(), (5, 4, 4, 2), "put Flatten"),
+        (conv_net(bnn.Flatten()), (5, 10), "spatial axes"),
+        (bnn.mlp(), (5, 4, 4, 2), "put Flatten"),
+        (conv_net(bnn.Flatten(), padding="VALID"), (5, 3, 3, 2), "too small"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_named(net, shape, message):
+    for prior in (priors.NNGP(net), bnn.BayesianNetwork(net, 3)):
+        with pytest.raises(ValueError, match=message):
+            prior.check_inputs(shape[1:])

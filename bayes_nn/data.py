@@ -9,8 +9,13 @@ import pandas as pd
 from jaxtyping import Array, Float
 
 
-def as_matrix(values: Any, name: str) -> np.ndarray:
+def as_matrix(values: Any, name: str, *, positions: bool = False) -> np.ndarray:
     """A float64 matrix from NumPy, JAX or pandas; one-dimensional values become a column.
+
+    Args:
+        values: what the user gave.
+        name: what the user calls it, for the error.
+        positions: whether sequences (N, T, C) and images (N, H, W, C) are welcome too.
 
     Raises:
         ValueError: naming the column that holds text or missing values.
@@ -27,12 +32,12 @@ def as_matrix(values: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must be numeric; could not convert it to numbers ({error})") from None
     if matrix.ndim == 1:
         matrix = matrix[:, None]
-    if matrix.ndim != 2:
+    if matrix.ndim < 2 or (matrix.ndim > 2 and not positions):
         raise ValueError(f"{name} must have one or two dimensions; got shape {matrix.shape}")
-    if matrix.shape[1] == 0:
+    if 0 in matrix.shape[1:]:
         raise ValueError(f"{name} has no columns")
     if not np.isfinite(matrix).all():
-        rows = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+        rows = np.flatnonzero(~np.isfinite(matrix.reshape(len(matrix), -1)).all(axis=1))
         raise ValueError(
             f"{name} has NaN or infinite values in {len(rows)} rows (first: row {rows[0]}); impute or drop those rows"
         )
@@ -40,17 +45,17 @@ def as_matrix(values: Any, name: str) -> np.ndarray:
 
 
 def checked_pair(X: Any, y: Any, *, duplicates: str = "error") -> tuple[np.ndarray, np.ndarray]:
-    """Training inputs (N, d) and targets (N, C), or a ValueError that says what is wrong.
+    """Training inputs (N, d) or (N, H, W, C) and targets (N, C), or a ValueError that says what is wrong.
 
     Args:
-        X: inputs, (N,) or (N, d).
+        X: inputs, (N,), (N, d), (N, T, C) or (N, H, W, C).
         y: targets, (N,) or (N, C).
         duplicates: ``"error"`` refuses rows that repeat both inputs and targets exactly, most
             often a copying mistake that counts the same measurement twice; ``"keep"`` accepts them.
     """
     if duplicates not in ("error", "keep"):
         raise ValueError(f"duplicates must be 'error' or 'keep'; got {duplicates!r}")
-    inputs, targets = as_matrix(X, "X"), as_matrix(y, "y")
+    inputs, targets = as_matrix(X, "X", positions=True), as_matrix(y, "y")
     if len(inputs) != len(targets):
         raise ValueError(f"X has {len(inputs)} rows but y has {len(targets)}")
     if len(inputs) < 2:
@@ -59,7 +64,8 @@ def checked_pair(X: Any, y: Any, *, duplicates: str = "error") -> tuple[np.ndarr
     if constant.size:
         raise ValueError(f"y is constant (value {targets[0, constant[0]]:g}): there is nothing to explain")
     if duplicates == "error":
-        repeated = pd.DataFrame(np.hstack([inputs, targets])).duplicated().to_numpy()
+        flat = inputs.reshape(len(inputs), -1)
+        repeated = pd.DataFrame(np.hstack([flat, targets])).duplicated().to_numpy()
         if repeated.any():
             raise ValueError(
                 f"{repeated.sum()} rows repeat an earlier row in X and y (first: row {np.flatnonzero(repeated)[0]}); "
@@ -73,7 +79,8 @@ class Scale:
     """Location and spread of the training data, and the way back to the user's scale.
 
     Attributes:
-        x_mean, x_std: per input column; a constant column has spread 1.
+        x_mean, x_std: per input column, or per channel of images; a constant one has spread 1.
+        input_shape: of one input.
         y_mean, y_std: per output.
     """
 
@@ -81,26 +88,29 @@ class Scale:
     x_std: Float[np.ndarray, " d"]
     y_mean: Float[np.ndarray, " C"]
     y_std: Float[np.ndarray, " C"]
+    input_shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, X: Float[np.ndarray, "N d"], y: Float[np.ndarray, "N C"], standardize: bool) -> "Scale":
+    def of(cls, X: Float[np.ndarray, "N *shape"], y: Float[np.ndarray, "N C"], standardize: bool) -> "Scale":
         """Population mean and standard deviation of the training rows, or no change at all."""
         if not standardize:
-            d, C = X.shape[1], y.shape[1]
-            return cls(np.zeros(d), np.ones(d), np.zeros(C), np.ones(C))
-        x_std = X.std(axis=0)
-        constant = np.ptp(X, axis=0) == 0
-        return cls(X.mean(axis=0), np.where(constant, 1.0, x_std), y.mean(axis=0), y.std(axis=0))
+            d, C = X.shape[-1], y.shape[1]
+            return cls(np.zeros(d), np.ones(d), np.zeros(C), np.ones(C), X.shape[1:])
+        rows = X.reshape(-1, X.shape[-1])
+        x_std = np.where(np.ptp(rows, axis=0) == 0, 1.0, rows.std(axis=0))
+        return cls(rows.mean(axis=0), x_std, y.mean(axis=0), y.std(axis=0), X.shape[1:])
 
-    def inputs(self, X: Any) -> Float[Array, "N d"]:
+    def inputs(self, X: Any) -> Float[Array, "N *shape"]:
         """Inputs on the model's scale.
 
         Raises:
             ValueError: if the number of columns is not that of the training data.
         """
-        matrix = as_matrix(X, "X")
-        if matrix.shape[1] != len(self.x_mean):
-            raise ValueError(f"X has {matrix.shape[1]} columns; the prior was fitted to {len(self.x_mean)}")
+        matrix = as_matrix(X, "X", positions=True)
+        if matrix.shape[1:] != self.input_shape:
+            if matrix.ndim == 2 and len(self.input_shape) == 1:
+                raise ValueError(f"X has {matrix.shape[1]} columns; the prior was fitted to {len(self.x_mean)}")
+            raise ValueError(f"X has inputs of shape {matrix.shape[1:]}; the prior was fitted to {self.input_shape}")
         return jnp.asarray((matrix - self.x_mean) / self.x_std)
 
     def targets(self, y: Any) -> Float[Array, "N C"]:

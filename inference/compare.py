@@ -1,5 +1,6 @@
 """Comparing priors on the same data."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -76,6 +77,8 @@ def compare(
     """
     named = checked_candidates(candidates)
     parts = _parts(X, y, X_test, y_test, splits, key, duplicates)
+    for prior in named.values():
+        prior.check_inputs(as_matrix(X, "X", positions=True).shape[1:])
     for train_X, train_y, *_ in parts:
         checked_pair(train_X, train_y, duplicates=duplicates)
     if sampler is not None and not isinstance(sampler, SMC):
@@ -115,7 +118,7 @@ def compare(
         "jitter": JITTER,
         "splits": len(parts),
         "rows": len(as_matrix(y, "y")),
-        "inputs": as_matrix(X, "X").shape[1],
+        "inputs": math.prod(as_matrix(X, "X", positions=True).shape[1:]),
     }
     tested = [as_matrix(part[3], "y_test") for part in parts] if parts[0][2] is not None else []
     posteriors = {name: fits[name][0] for name in named}
@@ -149,13 +152,13 @@ def _parts(
     if X_test is not None and splits is not None:
         raise ValueError("pass either X_test and y_test or splits, not both")
     if X_test is not None:
-        test_inputs, test_targets = as_matrix(X_test, "X_test"), as_matrix(y_test, "y_test")
+        test_inputs, test_targets = as_matrix(X_test, "X_test", positions=True), as_matrix(y_test, "y_test")
         if len(test_inputs) != len(test_targets):
             raise ValueError(f"X_test has {len(test_inputs)} rows but y_test has {len(test_targets)}")
-        if test_inputs.shape[1] != inputs.shape[1] or test_targets.shape[1] != targets.shape[1]:
+        if test_inputs.shape[1:] != inputs.shape[1:] or test_targets.shape[1] != targets.shape[1]:
             raise ValueError(
-                f"training data have {inputs.shape[1]} inputs and {targets.shape[1]} outputs, test data "
-                f"{test_inputs.shape[1]} and {test_targets.shape[1]}"
+                f"training data have {_shape(inputs)} inputs and {targets.shape[1]} outputs, test data "
+                f"{_shape(test_inputs)} and {test_targets.shape[1]}"
             )
         return [(X, y, X_test, y_test)]
     if splits is None:
@@ -163,6 +166,10 @@ def _parts(
     if isinstance(splits, int):
         splits = random_splits(len(inputs), splits, key)
     return [(inputs[train], targets[train], inputs[test], targets[test]) for train, test in splits]
+
+
+def _shape(inputs: np.ndarray) -> str:
+    return " x ".join(str(length) for length in inputs.shape[1:])
 
 
 def random_splits(rows: int, count: int, key: int | Array) -> list[Split]:

@@ -33,10 +33,11 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
     def per_row(values: np.ndarray) -> np.ndarray:
         return values if outputs else values[..., 0]
 
+    spatial = target.X.ndim - 2
     variables = posterior.values | posterior.function_draws
     variables["f"] = per_row(variables["f"])
     dims = {"f": ["row", *outputs], "y": ["row", *outputs]}
-    dims |= {name: _weight_dims(name, value.ndim - 2) for name, value in variables.items() if name not in dims}
+    dims |= {name: _weight_dims(name, variables, spatial) for name in variables if name not in dims}
     groups = {
         "posterior": variables,
         "sample_stats": posterior.sample_stats or {"lp": posterior.log_likelihood},
@@ -45,7 +46,9 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
         "observed_data": {"y": per_row(y * scale.y_std + scale.y_mean)},
         "constant_data": {"X": np.asarray(target.X) * scale.x_std + scale.x_mean},
     }
-    dims["X"] = ["row", "column"]
+    positions: dict[int, list[str]] = {0: [], 1: ["time"], 2: ["height", "width"]}
+    between = positions.get(spatial, [f"axis_{i}" for i in range(spatial)])
+    dims["X"] = ["row", *between, "channel" if spatial else "column"]
     coords = {"column": list(posterior.columns)} if posterior.columns else {}
     tree = az.from_dict(groups, dims=dims, coords=coords)
     tree.attrs = {
@@ -59,11 +62,15 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
     return tree
 
 
-def _weight_dims(name: str, ndim: int) -> list[str]:
+def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> list[str]:
     """Dimension names of hidden weights, biases and the readout."""
-    layer = name.rsplit("_", 1)[-1]
+    ndim, layer = variables[name].ndim - 2, name.rsplit("_", 1)[-1]
     if name.startswith("hidden_weight"):
-        return ["column" if layer == "0" else f"unit_{int(layer) - 1}", f"unit_{layer}"]
+        if layer == "0" and not spatial:
+            return ["column", "unit_0"]
+        before = variables.get(f"hidden_weight_{int(layer) - 1}")
+        chained = before is not None and before.shape[-1] == variables[name].shape[-2]
+        return [f"unit_{int(layer) - 1}" if chained else f"fan_in_{layer}", f"unit_{layer}"]
     if name.startswith("hidden_bias"):
         return [f"unit_{layer}"]
     return ["feature", "readout_output"][:ndim] if name == "readout" else []

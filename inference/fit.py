@@ -43,13 +43,13 @@ def fit(
 
     Args:
         prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
-        X: inputs, (N,) or (N, d); NumPy, JAX or pandas.
+        X: inputs, (N,) or (N, d), or images (N, H, W, C) for architectures that convolve; NumPy, JAX or pandas.
         y: targets, (N,) or (N, C).
         likelihood: ``Gaussian()`` when left out, whose noise_std is then inferred.
         sampler: ``"exact"`` (kernel priors with every standard deviation fixed), ``"smc"`` (evidence and
             posterior), ``"nuts"`` or ``"hmc"`` (posterior only), one of the settings
             :class:`bayes_nn.inference.SMC`, ``NUTS``, ``HMC``, or None for exact where possible, else SMC.
-        standardize: bring every column and y to mean 0 and standard deviation 1 first; the evidence is
+        standardize: bring every column (or channel) and y to mean 0 and standard deviation 1 first; the evidence is
             then that of the standardised y, and predictions come back on the user's scale.
         key: a JAX key or an integer seed.
         duplicates: ``"error"`` refuses rows that repeat both X and y; ``"keep"`` accepts them.
@@ -79,6 +79,7 @@ def fit(
     if not isinstance(likelihood, Gaussian):
         raise ValueError(f"expected a likelihood such as bayes_nn.Gaussian(); got {likelihood!r}")
     inputs, targets = checked_pair(X, y, duplicates=duplicates)
+    prior.check_inputs(inputs.shape[1:])
     columns = tuple(str(c) for c in X.columns) if isinstance(X, pd.DataFrame) else ()
     scale = Scale.of(inputs, targets, standardize)
     target = Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood)

@@ -66,8 +66,8 @@ def gaussian_expectation(
 
     Example:
         >>> one = jnp.array(1.0)
-        >>> round(float(gaussian_expectation(jnp.sin, jnp.sin, 0.5 * one, one, one)), 12)  # sinh(1/2)/e
-        0.19170024978
+        >>> round(float(gaussian_expectation(jnp.sin, jnp.sin, 0.5 * one, one, one)), 10)  # sinh(1/2)/e
+        0.1917002498
     """
     k, p, q = jnp.asarray(k), jnp.asarray(p), jnp.asarray(q)
     c = correlation(k, p, q)

@@ -28,7 +28,8 @@ BAD_DATA = {
     "length mismatch": (GOOD_X, GOOD_Y[:4], "X has 5 rows but y has 4"),
     "one row": (GOOD_X[:1], GOOD_Y[:1], "at least 2 rows are needed; got 1"),
     "no rows": (GOOD_X[:0], GOOD_Y[:0], "at least 2 rows"),
-    "three dimensions": (GOOD_X[None], GOOD_Y, "one or two dimensions"),
+    "three dimensions": (GOOD_X[:, None], GOOD_Y, "put Flatten.. or GlobalAvgPool"),
+    "targets in three dimensions": (GOOD_X, GOOD_Y[:, None, None], "y must have one or two dimensions"),
     "no columns": (GOOD_X[:, :0], GOOD_Y, "X has no columns"),
     "repeated rows": (GOOD_X[[0, 1, 2, 3, 0]], GOOD_Y[[0, 1, 2, 3, 0]], "1 rows repeat an earlier row .* row 4"),
 }

@@ -1,5 +1,7 @@
 """Predictive mixtures against SciPy and against what they are a mixture of."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -64,3 +66,23 @@ def test_several_outputs_share_z_and_have_independent_readouts(small_data):
     )
     assert network.predict(X[:4]).mean.shape == (4, 2)
     assert network.to_datatree().posterior["f"].dims == ("chain", "draw", "row", "output")
+
+
+def test_images_go_through_fit_predict_and_datatree():
+    rng = np.random.default_rng(0)
+    X = 5.0 + 3.0 * rng.normal(size=(14, 4, 4, 2))
+    y = X[:, 1:3, 1:3, 0].mean(axis=(1, 2)) + 0.1 * rng.normal(size=14)
+    net = bnn.Serial(bnn.Conv((3, 3)), bnn.Relu(), bnn.GlobalAvgPool(), bnn.Dense())
+    sampler = bnn.inference.SMC(islands=2, particles=16)
+    for prior in (bnn.priors.NNGP(net), bnn.BayesianNetwork(net, 5)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+            posterior = bnn.fit(prior, X, y, sampler=sampler, progress=False)
+        assert np.isfinite(posterior.log_evidence.value)
+        assert posterior.predict(X[:3]).mean.shape == (3,)
+        np.testing.assert_allclose(posterior.to_datatree()["constant_data"]["X"], X)
+        with pytest.raises(ValueError, match="inputs of shape"):
+            posterior.predict(X[:, :2])
+    np.testing.assert_allclose(np.asarray(posterior.target.X).std(axis=(0, 1, 2)), 1.0)
+    with pytest.raises(ValueError, match="spatial axes"):
+        bnn.fit(prior, X.reshape(14, -1), y)

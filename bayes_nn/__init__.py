@@ -30,11 +30,11 @@ from bayes_nn.inference.diagnostics import ConvergenceWarning  # noqa: E402
 from bayes_nn.inference.evidence import Evidence  # noqa: E402
 from bayes_nn.inference.fit import fit  # noqa: E402
 from bayes_nn.inference.posterior import Posterior  # noqa: E402
-from bayes_nn.inference.predictive import Predictive  # noqa: E402
+from bayes_nn.inference.predictive import ClassPredictive, Predictive  # noqa: E402
 from bayes_nn.inference.storage import load  # noqa: E402
 from bayes_nn.inference.verdict import Verdict  # noqa: E402
 from bayes_nn.layers import AvgPool, Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual  # noqa: E402
-from bayes_nn.likelihood import Gaussian  # noqa: E402
+from bayes_nn.likelihood import Bernoulli, Categorical, Gaussian, Likelihood  # noqa: E402
 from bayes_nn.priors import BayesianNetwork  # noqa: E402
 
 __all__ = [
@@ -42,6 +42,9 @@ __all__ = [
     "Activation",
     "AvgPool",
     "BayesianNetwork",
+    "Bernoulli",
+    "Categorical",
+    "ClassPredictive",
     "Comparison",
     "Conv",
     "ConvergenceWarning",
@@ -56,6 +59,7 @@ __all__ = [
     "Identity",
     "LayerNorm",
     "LeakyRelu",
+    "Likelihood",
     "PerformanceHint",
     "Posterior",
     "Predictive",

@@ -34,13 +34,18 @@ Data = Annotated[
 ]
 Target = Annotated[str, typer.Option(help="Name of the column to predict; every other column is an input.")]
 Depth = Annotated[int, typer.Option(help="Number of hidden layers.")]
-Activation = Annotated[str, typer.Option(help="relu, erf or identity.")]
+Activation = Annotated[str, typer.Option(help="relu, erf, tanh, gelu, identity, ...")]
 Std = Annotated[
     float | None, typer.Option(help="A number to fix it; left out, it is inferred under a LogNormal prior.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Particles = Annotated[int, typer.Option(help="SMC particles in each island; more make the evidence more precise.")]
 Islands = Annotated[int, typer.Option(help="Independent SMC islands; their spread gives the evidence its error.")]
+Likelihood = Annotated[str, typer.Option(help="gaussian for numbers; bernoulli or categorical for labels.")]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(help="A folder for the state of the run; the same command, killed and given again, goes on from it."),
+]
 KeepDuplicates = Annotated[bool, typer.Option("--keep-duplicates", help="Accept rows that repeat inputs and target.")]
 
 
@@ -73,13 +78,15 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
     particles: Particles = 128,
     islands: Islands = 4,
+    likelihood: Likelihood = "gaussian",
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     keep_duplicates: KeepDuplicates = False,
 ) -> None:
     """Compare priors over functions on a data set, and say what explains the network's gain.
 
-    Fits the NNGP, the NTK, and for every width the scale mixture, frozen features and the Bayesian
-    network; prints the table and the verdict; writes a report, the result and a picture.
+    Fits the NNGP, the NTK, and for every width the scale mixture, frozen features (under Gaussian noise) and the
+    Bayesian network; prints the table and the verdict; writes a report, the result and a picture.
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
@@ -88,7 +95,8 @@ def compare(
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     candidates: list[bnn.priors.Prior] = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
     for n in parse_widths(width):
-        candidates += [bnn.priors.ScaleMixture(net, n), bnn.priors.FrozenFeatures(net, n), bnn.BayesianNetwork(net, n)]
+        candidates += [bnn.priors.ScaleMixture(net, n), bnn.BayesianNetwork(net, n)]
+        candidates += [bnn.priors.FrozenFeatures(net, n)] if likelihood == "gaussian" else []
     train, test = hold_out(len(frame), test_fraction, seed)
     sampler = bnn.inference.SMC(particles=particles, islands=islands)
     with warnings.catch_warnings():
@@ -100,9 +108,10 @@ def compare(
             X.iloc[test],
             y.iloc[test],
             key=seed,
-            likelihood=bnn.Gaussian(noise_std),
+            likelihood=named_likelihood(likelihood, noise_std),
             sampler=sampler,
             duplicates="keep" if keep_duplicates else "error",
+            checkpoint=checkpoint,
         )
     show(result)
     result.report(out / "report.html")
@@ -123,8 +132,13 @@ def fit(
     weight_std: Std = None,
     bias_std: Std = None,
     noise_std: Std = None,
-    sampler: Annotated[str | None, typer.Option(help="exact, smc, nuts or hmc; left out, the sensible one.")] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="exact, infinite_hmc, smc, nuts, hmc; or the sensible one."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The posterior, an ArviZ DataTree in NetCDF.")] = Path("posterior.nc"),
+    likelihood: Likelihood = "gaussian",
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     keep_duplicates: KeepDuplicates = False,
 ) -> None:
@@ -148,15 +162,16 @@ def fit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         posterior = bnn.fit(
-            makers[prior](), X, y, bnn.Gaussian(noise_std), sampler, key=seed,
-            duplicates="keep" if keep_duplicates else "error",
+            makers[prior](), X, y, named_likelihood(likelihood, noise_std), sampler, key=seed,
+            duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
         )  # fmt: skip
     tree = posterior.to_datatree()
     hyperparameters = [name for name in posterior.target.hyperparameters if name in posterior.values]
     if hyperparameters:
         console.print(az.summary(tree, var_names=hyperparameters).to_string(), highlight=False)
     if posterior.evidence:
-        console.print(f"log evidence of the standardised y: {posterior.log_evidence}", highlight=False)
+        scale = "standardised y" if posterior.target.likelihood.conjugate else "y"
+        console.print(f"log evidence of the {scale}: {posterior.log_evidence}", highlight=False)
     console.print(f"{posterior.target.prior.name}, {posterior.sampler}: {posterior.convergence}", highlight=False)
     out.parent.mkdir(parents=True, exist_ok=True)
     tree.to_netcdf(out, engine="h5netcdf")
@@ -214,6 +229,22 @@ def inputs_and_target(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, p
     return frame.drop(columns=target), frame[target]
 
 
+def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
+    """A likelihood by its name.
+
+    Raises:
+        ValueError: for an unknown name, or a noise_std where there is no noise.
+    """
+    if name == "gaussian":
+        return bnn.Gaussian(noise_std)
+    if noise_std is not None:
+        raise ValueError("--noise-std belongs to --likelihood gaussian")
+    labels: dict[str, Callable[[], bnn.Likelihood]] = {"bernoulli": bnn.Bernoulli, "categorical": bnn.Categorical}
+    if name not in labels:
+        raise ValueError(f"unknown likelihood {name!r}; choose gaussian, {', '.join(labels)}")
+    return labels[name]()
+
+
 def parse_widths(text: str) -> list[int]:
     """Widths from a comma-separated list.
 
@@ -258,6 +289,7 @@ def show(result: "Comparison") -> None:
         cells |= {
             "prob.": lambda row: f"{row.probability:.3f}",
             "RMSE": lambda row: f"{row.rmse:.4g}",
+            **({"accuracy": lambda row: f"{row.accuracy:.3f}"} if "accuracy" in result.table else {}),
             "feature inf.": lambda row: f"{row.feature_information:.2f}",
             "sec.": lambda row: f"{row.seconds:.0f}",
         }

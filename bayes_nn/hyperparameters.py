@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +47,7 @@ def default_bias_std() -> dist.Distribution:
     return dist.LogNormal(np.log(0.3), 0.75)
 
 
+@lru_cache(maxsize=1)
 def default_noise_std() -> dist.Distribution:
     """Prior of a noise_std that is left out: median 0.3 of the standard deviation of standardised targets."""
     return dist.LogNormal(np.log(0.3), 0.75)

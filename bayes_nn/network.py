@@ -245,11 +245,12 @@ def hidden_weight_priors(
 ) -> dict[str, dist.Distribution]:
     """Standard-normal priors of the hidden weights and biases, by site name (``hidden_weight_0``, ...)."""
     shapes = parameter_shapes(net, tuple(input_shape), widths)
-    return {
-        name: dist.Normal(0.0, 1.0).expand(list(shape)).to_event(len(shape))
-        for name, shape in shapes.items()
-        if name != "readout"
-    }
+    return {name: standard_normal(shape) for name, shape in shapes.items() if name != "readout"}
+
+
+def standard_normal(shape: tuple[int, ...]) -> dist.Distribution:
+    """Independent standard normals of a shape, as one event."""
+    return dist.Normal(0.0, 1.0).expand(list(shape)).to_event(len(shape))
 
 
 def init(net: Serial, key: Array, input_shape: tuple[int, ...], width: int, outputs: int = 1) -> Values:

@@ -1,5 +1,5 @@
 """Fitting priors to data and judging them: samplers, evidence, comparison, the verdict."""
 
-from bayes_nn.inference.settings import HMC, NUTS, SMC
+from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
 
-__all__ = ["HMC", "NUTS", "SMC"]
+__all__ = ["HMC", "NUTS", "SMC", "InfiniteHMC"]

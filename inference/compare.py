@@ -3,19 +3,21 @@
 import math
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
-from bayes_nn.data import as_matrix, checked_pair
+from bayes_nn.data import as_labels, as_matrix, as_targets, checked_pair, with_classes
+from bayes_nn.inference.checkpoint import Checkpoint, checked_folder
 from bayes_nn.inference.comparison import Comparison, Row
 from bayes_nn.inference.diagnostics import ConvergenceWarning
-from bayes_nn.inference.fit import fit
+from bayes_nn.inference.fit import checked_key, checked_likelihood, fit_and_keep
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.settings import SMC
-from bayes_nn.likelihood import Gaussian
+from bayes_nn.likelihood import Labels, Likelihood
 from bayes_nn.priors.gaussian_process import JITTER
 from bayes_nn.priors.prior import Prior
 
@@ -33,11 +35,12 @@ def compare(
     y_test: Any = None,
     key: int | Array = 0,
     *,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     standardize: bool = True,
     splits: int | Sequence[Split] | None = None,
     sampler: SMC | None = None,
     duplicates: str = "error",
+    checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Fit every prior to the same data, estimate its evidence, score it on test data, and judge.
@@ -45,7 +48,7 @@ def compare(
     Args:
         candidates: priors over functions; for a verdict an NNGP and a BayesianNetwork are needed.
         X: training inputs, (N,) or (N, d).
-        y: training targets, (N,) or (N, C).
+        y: training targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
         X_test: test inputs; without them (and without ``splits``) there are no test scores.
         y_test: test targets.
         key: a JAX key or an integer seed.
@@ -55,6 +58,8 @@ def compare(
             (train, test) into the rows of X.
         sampler: settings of SMC for the priors that have no exact posterior.
         duplicates: as in :func:`bayes_nn.fit`.
+        checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
+            does not repeat what had ended. Frozen features are fitted in one go.
         progress: show a progress bar on a terminal.
 
     Returns:
@@ -76,15 +81,23 @@ def compare(
         'prior'
     """
     named = checked_candidates(candidates)
-    parts = _parts(X, y, X_test, y_test, splits, key, duplicates)
+    likelihood = checked_likelihood(likelihood)
+    if isinstance(likelihood, Labels):
+        seen = [as_labels(y, "y")] + ([] if y_test is None else [as_labels(y_test, "y_test")])
+        likelihood = with_classes(likelihood, np.concatenate(seen))
+    parts = _parts(X, y, X_test, y_test, splits, key, duplicates, likelihood)
     for prior in named.values():
         prior.check_inputs(as_matrix(X, "X", positions=True).shape[1:])
+        if not (prior.updated or likelihood.conjugate):
+            raise ValueError(f"{prior.name} has a code length under Gaussian noise only: leave it out")
     for train_X, train_y, *_ in parts:
-        checked_pair(train_X, train_y, duplicates=duplicates)
+        checked_pair(train_X, train_y, likelihood, duplicates=duplicates)
     if sampler is not None and not isinstance(sampler, SMC):
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
-    likelihood = Gaussian() if likelihood is None else likelihood
-    key = jax.random.key(key) if isinstance(key, int) else key
+    if checkpoint is not None:
+        checked_folder(checkpoint)
+    key = checked_key(key)
+    checkpoints: list[Checkpoint] = []
     fits: dict[str, list[Posterior]] = {name: [] for name in named}
     scored: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in named}
     total = len(parts) * len(named)
@@ -92,37 +105,49 @@ def compare(
         for place, (name, prior) in enumerate(named.items()):
             title = f"{number * len(named) + place + 1}/{total} {name}"
             own = jax.random.fold_in(jax.random.fold_in(key, number), place)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                posterior = fit(
-                    prior,
-                    train_X,
-                    train_y,
-                    likelihood,
-                    sampler,
-                    standardize,
-                    own,
-                    duplicates=duplicates,
-                    progress=title if progress else False,
-                )
+            folder = None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}"
+            posterior, kept = fit_and_keep(
+                prior,
+                train_X,
+                train_y,
+                likelihood,
+                sampler or SMC(),
+                standardize,
+                own,
+                duplicates,
+                folder,
+                title if progress else False,
+            )
+            checkpoints.append(kept)
             fits[name].append(posterior)
             if test_X is not None:
                 scored[name].append(_score(posterior, test_X, test_y))
     rows = [_row(name, prior, fits[name], scored[name], parts) for name, prior in named.items()]
+    for kept in checkpoints:
+        kept.remove()
     for row in rows:
         for reason in row.reasons:
             warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
     rows.sort(key=lambda row: -row.log_evidence)
     settings = {
-        "likelihood": _describe(likelihood.noise_std),
+        "likelihood": str(likelihood),
         "jitter": JITTER,
         "splits": len(parts),
-        "rows": len(as_matrix(y, "y")),
+        "rows": len(y),
         "inputs": math.prod(as_matrix(X, "X", positions=True).shape[1:]),
     }
-    tested = [as_matrix(part[3], "y_test") for part in parts] if parts[0][2] is not None else []
+    tested = [_tested(part, likelihood) for part in parts] if parts[0][2] is not None else []
     posteriors = {name: fits[name][0] for name in named}
-    return Comparison(rows, tested, len(as_matrix(parts[0][1], "y")), standardize, settings, posteriors)
+    scaled = standardize and not isinstance(likelihood, Labels)
+    return Comparison(rows, tested, len(parts[0][1]), scaled, settings, posteriors)
+
+
+def _tested(part: tuple, likelihood: Likelihood) -> np.ndarray:
+    """Test targets as the predictions see them: labels as one column per class."""
+    targets = as_targets(part[3], likelihood, "y_test")
+    if isinstance(likelihood, Labels) and targets.shape[1] == 1:
+        return np.hstack([1.0 - targets, targets])
+    return targets
 
 
 def checked_candidates(candidates: Sequence[Prior]) -> dict[str, Prior]:
@@ -143,16 +168,24 @@ def checked_candidates(candidates: Sequence[Prior]) -> dict[str, Prior]:
 
 
 def _parts(
-    X: Any, y: Any, X_test: Any, y_test: Any, splits: int | Sequence[Split] | None, key: int | Array, duplicates: str
+    X: Any,
+    y: Any,
+    X_test: Any,
+    y_test: Any,
+    splits: int | Sequence[Split] | None,
+    key: int | Array,
+    duplicates: str,
+    likelihood: Likelihood,
 ) -> list[tuple[Any, Any, Any, Any]]:
     """(X, y, X_test, y_test) of every split, checked."""
-    inputs, targets = checked_pair(X, y, duplicates=duplicates)
+    inputs, targets = checked_pair(X, y, likelihood, duplicates=duplicates)
     if (X_test is None) != (y_test is None):
         raise ValueError("pass X_test and y_test together")
     if X_test is not None and splits is not None:
         raise ValueError("pass either X_test and y_test or splits, not both")
     if X_test is not None:
-        test_inputs, test_targets = as_matrix(X_test, "X_test", positions=True), as_matrix(y_test, "y_test")
+        test_inputs = as_matrix(X_test, "X_test", positions=True)
+        test_targets = as_targets(y_test, likelihood, "y_test")
         if len(test_inputs) != len(test_targets):
             raise ValueError(f"X_test has {len(test_inputs)} rows but y_test has {len(test_targets)}")
         if test_inputs.shape[1:] != inputs.shape[1:] or test_targets.shape[1] != targets.shape[1]:
@@ -165,7 +198,8 @@ def _parts(
         return [(X, y, None, None)]
     if isinstance(splits, int):
         splits = random_splits(len(inputs), splits, key)
-    return [(inputs[train], targets[train], inputs[test], targets[test]) for train, test in splits]
+    values = np.asarray(y)
+    return [(inputs[train], values[train], inputs[test], values[test]) for train, test in splits]
 
 
 def _shape(inputs: np.ndarray) -> str:
@@ -188,8 +222,8 @@ def random_splits(rows: int, count: int, key: int | Array) -> list[Split]:
 
 def _score(posterior: Posterior, X_test: Any, y_test: Any) -> tuple[np.ndarray, ...]:
     predictive = posterior.predict(X_test)
-    shape = as_matrix(y_test, "y_test").shape
-    return predictive.log_prob(y_test), predictive.mean.reshape(shape), predictive.std.reshape(shape)
+    mean, std = (values.reshape(len(values), -1) for values in (predictive.mean, predictive.std))
+    return predictive.log_prob(y_test), mean, std
 
 
 def _row(
@@ -199,7 +233,10 @@ def _row(
     information = [posterior.feature_information for posterior in fits]
     reasons = [reason for evidence in evidences for reason in evidence.reasons]
     reasons += [reason for posterior in fits for reason in posterior.convergence.reasons]
-    errors = [means - as_matrix(part[3], "y_test") for (_, means, _), part in zip(scored, parts, strict=False)]
+    likelihood = fits[0].target.likelihood
+    tested = [_tested(part, likelihood) for part, _ in zip(parts, scored, strict=False)]
+    errors = [means - targets for (_, means, _), targets in zip(scored, tested, strict=True)]
+    hits = [m.argmax(axis=1) == t.argmax(axis=1) for (_, m, _), t in zip(scored, tested, strict=True)]
     return Row(
         name=name,
         kind=type(prior).__name__,
@@ -213,12 +250,9 @@ def _row(
         test_mean=[one[1] for one in scored],
         test_std=[one[2] for one in scored],
         rmse=float(np.sqrt(np.mean(np.concatenate(errors) ** 2))) if errors else float("nan"),
+        accuracy=float(np.mean(np.concatenate(hits))) if hits and isinstance(likelihood, Labels) else None,
         feature_information=float(np.mean([one.value for one in information])),
         feature_information_mcse=float(np.sqrt(np.sum([one.mcse**2 for one in information])) / len(information)),
         seconds=float(sum(posterior.seconds for posterior in fits)),
         details=evidences[0].details,
     )
-
-
-def _describe(std: Any) -> str:
-    return f"Gaussian, noise_std {std}" if isinstance(std, float) else f"Gaussian, noise_std ~ {type(std).__name__}"

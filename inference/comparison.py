@@ -35,11 +35,12 @@ class Row:
             empty without test data.
         test_mean: predictive means, one array (T, C) per split, user's scale.
         test_std: predictive standard deviations, likewise.
-        rmse: over all test points, user's scale.
-        feature_information: nats, mean over splits; NaN where the evidence is not known.
+        rmse: over all test points, user's scale; of the class probabilities where y is a label.
+        feature_information: nats, mean over splits; NaN where the readout is sampled.
         feature_information_mcse: its error.
         seconds: wall time of the fits.
         details: what the evidence method reported for the first split.
+        accuracy: fraction of test points whose most probable class is right; None where y is no label.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Row:
     feature_information_mcse: float
     seconds: float
     details: dict[str, Any] = field(default_factory=dict)
+    accuracy: float | None = None
 
     @property
     def log_evidence(self) -> float:
@@ -81,7 +83,7 @@ class Comparison:
 
     Attributes:
         rows: one per prior.
-        y_test: targets of the test points, one array (T, C) per split, user's scale.
+        y_test: targets of the test points, one array (T, C) per split, user's scale; labels as one column per class.
         n_train: training rows of a split.
         standardized: whether the evidence is that of the standardised y.
         settings: what the comparison was run with, for the report.
@@ -105,8 +107,8 @@ class Comparison:
         """One row per prior, best evidence first.
 
         Columns: log_evidence and mcse (nats); log_bayes_factor against the first row; probability (equal
-        prior odds); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale);
-        feature_information (nats); seconds; reliable.
+        prior odds); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale), and accuracy
+        where y is a label; feature_information (nats); seconds; reliable.
         """
         evidence = np.array([row.log_evidence for row in self.rows])
         tested = [np.concatenate(row.lpd_test) if row.lpd_test else np.array([np.nan]) for row in self.rows]
@@ -123,6 +125,7 @@ class Comparison:
             "lpd_test": [points.mean() for points in tested],
             "lpd_test_se": errors,
             "rmse": [row.rmse for row in self.rows],
+            **({"accuracy": [row.accuracy for row in self.rows]} if self.rows[0].accuracy is not None else {}),
             "feature_information": [row.feature_information for row in self.rows],
             "seconds": [row.seconds for row in self.rows],
             "reliable": [row.reliable for row in self.rows],

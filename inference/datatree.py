@@ -1,16 +1,24 @@
 """Posteriors as ArviZ DataTrees."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import arviz as az
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Array
 
-from bayes_nn.priors.gaussian_process import JITTER, LOG_2PI
+from bayes_nn.inference.parallel import map_islands
+from bayes_nn.inference.target import Target
+from bayes_nn.likelihood import Labels
+from bayes_nn.priors.gaussian_process import JITTER
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior
+
+#: Draws from the prior.
+PRIOR_DRAWS = 500
 
 
 def to_datatree(posterior: "Posterior") -> xr.DataTree:
@@ -18,38 +26,47 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
 
     Groups: ``posterior`` (hyperparameters, hidden weights, and, drawn exactly given them, the readout and
     f at the training inputs, all on the model's scale), ``sample_stats``, ``posterior_predictive``,
-    ``log_likelihood`` (pointwise, given the drawn f) and ``observed_data`` on the user's scale, and
-    ``constant_data`` (inputs on the user's scale). For SMC, chains are islands and draws are particles.
+    ``log_likelihood`` (pointwise, given the drawn f) and ``observed_data`` on the user's scale (labels as numbers
+    of classes), ``constant_data`` (inputs on the user's scale), and ``prior`` and ``prior_predictive``, the same
+    drawn from the prior. For SMC, chains are islands and draws are particles.
     """
     scale, target = posterior.scale, posterior.target
-    f = posterior.function_draws["f"]
-    noise_std = np.sqrt(posterior.noise_variance)[..., None, None]
-    y = np.asarray(target.Y)
-    log_likelihood = -0.5 * (((y - f) / noise_std) ** 2 + LOG_2PI) - np.log(noise_std * scale.y_std)
-    noise = np.asarray(jax.random.normal(jax.random.key(21), f.shape))
-    replicated = (f + noise_std * noise) * scale.y_std + scale.y_mean
-    outputs = [] if y.shape[1] == 1 else ["output"]
+    f, values = posterior.function_draws["f"], posterior.values
+    outputs = [] if target.Y.shape[1] == 1 else ["output"]
+    labels = isinstance(target.likelihood, Labels)
+    y_dims = ["row"] if labels else ["row", *outputs]
+
+    def of_users(y: np.ndarray) -> np.ndarray:
+        """Targets on the user's scale; labels stay numbers of classes, which files can hold."""
+        return y if labels else per_row(y * scale.y_std + scale.y_mean)
 
     def per_row(values: np.ndarray) -> np.ndarray:
         return values if outputs else values[..., 0]
 
+    key_replicate, key_prior = jax.random.split(jax.random.fold_in(posterior.key, 3))
+    log_likelihood = _log_likelihood(target, values, f) - (0.0 if labels else np.log(scale.y_std))
+    prior, prior_f, prior_y = _prior_draws(target, key_prior)
+    variables = values | posterior.function_draws
+    dims = {"f": ["row", *outputs], "y": y_dims}
     spatial = target.X.ndim - 2
-    variables = posterior.values | posterior.function_draws
-    variables["f"] = per_row(variables["f"])
-    dims = {"f": ["row", *outputs], "y": ["row", *outputs]}
-    dims |= {name: _weight_dims(name, variables, spatial) for name in variables if name not in dims}
+    names = [name for name in variables if name not in dims]
+    dims |= {name: _weight_dims(name, variables, spatial) for name in names}
     groups = {
-        "posterior": variables,
+        "posterior": variables | {"f": per_row(f)},
         "sample_stats": posterior.sample_stats or {"lp": posterior.log_likelihood},
-        "posterior_predictive": {"y": per_row(replicated)},
-        "log_likelihood": {"y": per_row(log_likelihood)},
-        "observed_data": {"y": per_row(y * scale.y_std + scale.y_mean)},
+        "posterior_predictive": {"y": of_users(_replicate(target, values, f, key_replicate))},
+        "log_likelihood": {"y": log_likelihood if labels else per_row(log_likelihood)},
+        "prior": prior | {"f": per_row(prior_f)},
+        "prior_predictive": {"y": of_users(prior_y)},
+        "observed_data": {"y": of_users(np.asarray(target.likelihood.observed(target.Y)))},
         "constant_data": {"X": np.asarray(target.X) * scale.x_std + scale.x_mean},
     }
     positions: dict[int, list[str]] = {0: [], 1: ["time"], 2: ["height", "width"]}
     between = positions.get(spatial, [f"axis_{i}" for i in range(spatial)])
     dims["X"] = ["row", *between, "channel" if spatial else "column"]
-    coords = {"column": list(posterior.columns)} if posterior.columns else {}
+    coords: dict[str, list] = {"column": list(posterior.columns)} if posterior.columns else {}
+    if labels and outputs:
+        coords["output"] = [str(label) for label in target.likelihood.classes or ()]
     tree = az.from_dict(groups, dims=dims, coords=coords)
     tree.attrs = {
         "prior": target.prior.name,
@@ -60,6 +77,53 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
     if posterior.evidence is not None:
         tree.attrs |= {"log_evidence": posterior.evidence.value, "log_evidence_mcse": posterior.evidence.mcse}
     return tree
+
+
+def _given_f(target: Target, values: dict[str, np.ndarray], f: np.ndarray) -> Any:
+    """A function of one draw's values and f, mapped over draws (leading axes of f but the last two)."""
+    own = {name: jnp.asarray(values[name]) for name in target.likelihood.hyperparameter_priors()}
+    return lambda function, *more: np.asarray(jax.vmap(jax.vmap(function))(own, jnp.asarray(f), *more))
+
+
+def _log_likelihood(target: Target, values: dict[str, np.ndarray], f: np.ndarray) -> np.ndarray:
+    """Pointwise log p(y | f) of every draw; every output on its own where there are several."""
+
+    def pointwise(own: dict[str, Array], f: Array) -> Array:
+        if isinstance(target.likelihood, Labels):
+            return target.likelihood.log_prob(own, target.Y, f)
+        return target.likelihood.distribution(own, f).base_dist.log_prob(target.Y)
+
+    return _given_f(target, values, f)(pointwise)
+
+
+def _replicate(target: Target, values: dict[str, np.ndarray], f: np.ndarray, key: Array) -> np.ndarray:
+    keys = jax.random.split(key, f.shape[:2])
+    return _given_f(target, values, f)(lambda own, f, key: target.likelihood.draw(key, own, f), keys)
+
+
+def _prior_draws(target: Target, key: Array) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Latents, f at the training inputs and y from the prior, (1, PRIOR_DRAWS, ...)."""
+    values, f = _prior_functions(target, key)
+    stacked = {name: np.asarray(value)[None] for name, value in values.items()}
+    f = np.asarray(f)[None]
+    return stacked, f, _replicate(target, stacked, f, jax.random.fold_in(key, 1))
+
+
+@jax.jit
+def _prior_functions(target: Target, key: Array) -> tuple[dict[str, Array], Array]:
+    """Latents, the readout of networks among them, and f."""
+    key_u, key_weights = jax.random.split(key)
+    u = target.sample_prior(key_u, (PRIOR_DRAWS,))
+    site = target.prior.function_site
+    integrated_out = {} if site in target.latents else target.function_weights
+    weights = {name: prior.sample(key_weights, (PRIOR_DRAWS,)) for name, prior in integrated_out.items()}
+
+    def one(target: Target, own: tuple[Array, dict[str, Array]]) -> tuple[dict[str, Array], Array]:
+        values = target.values(own[0]) | own[1]
+        f = target.prior.process(values, target.X).function(values[site])
+        return {name: value for name, value in values.items() if site == "readout" or name not in integrated_out}, f
+
+    return map_islands(one, PRIOR_DRAWS)(target, (u, weights))
 
 
 def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import arviz as az
 import numpy as np
 from numpyro.distributions import biject_to
 
@@ -37,21 +38,23 @@ def feature_information(posterior: "Posterior") -> FeatureInformation:
     rule ``KL(h, w) = KL(h) + E_h KL(w | h)``. The first part is taken off by a Gaussian fit to the
     draws of h on the unconstrained scale, an approximation; what is left is the hidden weights' own.
 
-    Raises:
-        ValueError: where the sampler estimates no evidence.
+    NaN where the readout is not integrated out: the identity then holds for hidden weights and readout together.
     """
     target = posterior.target
     mean = float(posterior.log_likelihood.mean())
     if not target.has_hidden_weights or not target.prior.updated:
         return FeatureInformation(0.0, 0.0, 0.0, mean)
+    if not target.likelihood.conjugate:
+        return FeatureInformation(float("nan"), float("nan"), float("nan"), mean)
     evidence = posterior.log_evidence
     of_hyperparameters = hyperparameter_divergence(posterior)
-    by_island = np.asarray(evidence.details["log_evidence_by_island"])
-    difference = posterior.log_likelihood.mean(axis=1) - by_island
-    islands = len(difference)
-    between = difference.std(ddof=1) / np.sqrt(islands) if islands > 1 else 0.0
+    if posterior.sampler == "smc":
+        difference = posterior.log_likelihood.mean(axis=1) - np.asarray(evidence.details["log_evidence_by_island"])
+        error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
+    else:
+        error = np.hypot(float(az.mcse(posterior.log_likelihood)), evidence.mcse)
     value = mean - evidence.value - of_hyperparameters
-    return FeatureInformation(float(value), float(max(between, evidence.mcse)), of_hyperparameters, mean)
+    return FeatureInformation(float(value), float(max(error, evidence.mcse)), of_hyperparameters, mean)
 
 
 def hyperparameter_divergence(posterior: "Posterior") -> float:

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -10,18 +11,20 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
-from bayes_nn.data import Scale, checked_pair
+from bayes_nn.data import Scale, checked_pair, with_classes
+from bayes_nn.inference.checkpoint import Checkpoint
 from bayes_nn.inference.diagnostics import ConvergenceWarning
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.posterior import Posterior
-from bayes_nn.inference.progress import progress_bar
-from bayes_nn.inference.settings import HMC, NUTS, SMC
-from bayes_nn.inference.target import Target
-from bayes_nn.likelihood import Gaussian
+from bayes_nn.inference.progress import Report, progress_bar
+from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
+from bayes_nn.inference.target import Target, log_likelihoods
+from bayes_nn.likelihood import Gaussian, Labels, Likelihood
 from bayes_nn.priors.prior import Prior
 
-Sampler = str | SMC | NUTS | HMC | None
-_NAMED = {"smc": SMC, "nuts": NUTS, "hmc": HMC}
+Settings = SMC | InfiniteHMC | NUTS | HMC
+Sampler = str | Settings | None
+_NAMED: dict[str, type[Settings]] = {"smc": SMC, "infinite_hmc": InfiniteHMC, "nuts": NUTS, "hmc": HMC}
 
 #: Chains and draws of f that an exact posterior offers to ArviZ.
 EXACT_SHAPE = (4, 250)
@@ -31,12 +34,13 @@ def fit(
     prior: Prior,
     X: Any,
     y: Any,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     sampler: Sampler = None,
     standardize: bool = True,
     key: int | Array = 0,
     *,
     duplicates: str = "error",
+    checkpoint: str | Path | None = None,
     progress: bool | str = True,
 ) -> Posterior:
     """Fit a prior over functions to data.
@@ -44,15 +48,18 @@ def fit(
     Args:
         prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
         X: inputs, (N,) or (N, d), or images (N, H, W, C) for architectures that convolve; NumPy, JAX or pandas.
-        y: targets, (N,) or (N, C).
+        y: targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
         likelihood: ``Gaussian()`` when left out, whose noise_std is then inferred.
-        sampler: ``"exact"`` (kernel priors with every standard deviation fixed), ``"smc"`` (evidence and
-            posterior), ``"nuts"`` or ``"hmc"`` (posterior only), one of the settings
-            :class:`bayes_nn.inference.SMC`, ``NUTS``, ``HMC``, or None for exact where possible, else SMC.
+        sampler: ``"exact"`` (Gaussian noise, kernel priors with every standard deviation fixed), ``"infinite_hmc"``
+            (Markov chains), ``"smc"`` (posterior and evidence in one), ``"nuts"`` or ``"hmc"`` (NumPyro's), one of the
+            settings :class:`bayes_nn.inference.InfiniteHMC`, ``SMC``, ``NUTS``, ``HMC``, or None for exact where
+            possible, else infinite-dimensional HMC. docs/decisions/0004 has the measurements behind that choice.
         standardize: bring every column (or channel) and y to mean 0 and standard deviation 1 first; the evidence is
             then that of the standardised y, and predictions come back on the user's scale.
         key: a JAX key or an integer seed.
         duplicates: ``"error"`` refuses rows that repeat both X and y; ``"keep"`` accepts them.
+        checkpoint: a folder that keeps the state of the run. A killed run that is started again in the same way goes
+            on from there and gives the same draws; a run that ends removes it.
         progress: show a progress bar on a terminal; a string is its title.
 
     Returns:
@@ -73,56 +80,112 @@ def fit(
         >>> posterior.log_evidence.method
         'exact'
     """
-    if not isinstance(prior, Prior):
-        raise ValueError(f"expected a prior such as bayes_nn.priors.NNGP(net); got {prior!r}")
-    likelihood = Gaussian() if likelihood is None else likelihood
-    if not isinstance(likelihood, Gaussian):
-        raise ValueError(f"expected a likelihood such as bayes_nn.Gaussian(); got {likelihood!r}")
-    inputs, targets = checked_pair(X, y, duplicates=duplicates)
-    prior.check_inputs(inputs.shape[1:])
-    columns = tuple(str(c) for c in X.columns) if isinstance(X, pd.DataFrame) else ()
-    scale = Scale.of(inputs, targets, standardize)
-    target = Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood)
-    settings = choose_sampler(target, sampler)
-    key = jax.random.key(key) if isinstance(key, int) else key
-    started = time.perf_counter()
-    with progress_bar(progress if isinstance(progress, str) else prior.name, enabled=bool(progress)) as report:
-        fields = _run(target, settings, key, report)
-        posterior = Posterior(target, scale, **fields, columns=columns, seconds=time.perf_counter() - started)
-        report(1.0, "checking convergence")
-        _ = posterior.convergence
+    posterior, kept = fit_and_keep(
+        prior, X, y, checked_likelihood(likelihood), sampler, standardize, key, duplicates, checkpoint, progress
+    )
+    kept.remove()
     for reason in (*posterior.convergence.reasons, *(posterior.evidence.reasons if posterior.evidence else ())):
         warnings.warn(f"{prior.name}: {reason}", ConvergenceWarning, stacklevel=2)
     return posterior
 
 
-def choose_sampler(target: Target, sampler: Sampler) -> Literal["exact"] | SMC | NUTS:
+def fit_and_keep(
+    prior: Prior,
+    X: Any,
+    y: Any,
+    likelihood: Likelihood,
+    sampler: Sampler,
+    standardize: bool,
+    key: int | Array,
+    duplicates: str,
+    checkpoint: str | Path | None,
+    progress: bool | str,
+) -> tuple[Posterior, Checkpoint]:
+    """:func:`fit` without warnings, its checkpoint left in place: a fit that has ended is read back from it."""
+    if not isinstance(prior, Prior):
+        raise ValueError(f"expected a prior such as bayes_nn.priors.NNGP(net); got {prior!r}")
+    likelihood = with_classes(likelihood, y)
+    inputs, targets = checked_pair(X, y, likelihood, duplicates=duplicates)
+    prior.check_inputs(inputs.shape[1:])
+    columns = tuple(str(c) for c in X.columns) if isinstance(X, pd.DataFrame) else ()
+    scale = Scale.of(inputs, targets, standardize, labels=isinstance(likelihood, Labels))
+    target = Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood)
+    settings = choose_sampler(target, sampler)
+    key = checked_key(key)
+    kept = Checkpoint.of(checkpoint if settings != "exact" else None, target, settings, key)
+    started = time.perf_counter()
+    with progress_bar(progress if isinstance(progress, str) else prior.name, enabled=bool(progress)) as report:
+        fields = kept.load("fit") or _run(target, settings, key, report, kept)
+        kept.save("fit", fields)
+        seconds = time.perf_counter() - started
+        posterior = Posterior(target, scale, **fields, key=jax.random.fold_in(key, 1), columns=columns, seconds=seconds)
+        report(1.0, "checking convergence")
+        _ = posterior.convergence
+    return posterior, kept
+
+
+def checked_key(key: int | Array) -> Array:
+    """A JAX key of the default kind, from a seed or a key of any kind.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if isinstance(key, (int, np.integer)):
+        return jax.random.key(int(key))
+    if not isinstance(key, Array):
+        raise ValueError(f"key must be an integer seed or a JAX key; got {key!r}")
+    try:
+        same = jax.random.key_impl(key) == jax.random.key_impl(jax.random.key(0))
+        return key if same and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.key(jax.random.bits(key))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"key must be an integer seed or a JAX key ({error})") from None
+
+
+def checked_likelihood(likelihood: Likelihood | None) -> Likelihood:
+    """The likelihood, Gaussian noise where none is given.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if likelihood is not None and not isinstance(likelihood, Likelihood):
+        raise ValueError(f"expected a likelihood such as bayes_nn.Gaussian(); got {likelihood!r}")
+    return Gaussian() if likelihood is None else likelihood
+
+
+def choose_sampler(target: Target, sampler: Sampler) -> Literal["exact"] | Settings:
     """The sampler's settings, or ``"exact"``.
 
     Raises:
         ValueError: for an unknown name, or a sampler that does not fit the prior.
     """
-    if not target.prior.updated and not (sampler in (None, "smc") or isinstance(sampler, SMC)):
-        raise ValueError(f"{target.prior.name} is never updated by the data: leave sampler out")
+    if not target.prior.updated:
+        if not target.likelihood.conjugate:
+            raise ValueError(f"{target.prior.name} has a code length under Gaussian noise only")
+        if not (sampler in (None, "smc") or isinstance(sampler, SMC)):
+            raise ValueError(f"{target.prior.name} is never updated by the data: leave sampler out")
+        return sampler if isinstance(sampler, SMC) else SMC()
     if sampler is None:
-        return SMC() if target.latents else "exact"
+        return InfiniteHMC() if target.latents else "exact"
     if sampler == "exact":
         if target.latents:
             raise ValueError(
                 f"{target.prior.name} has latents ({', '.join(list(target.latents)[:4])}, ...), so it has no exact "
-                "posterior: use sampler='smc', or give every standard deviation and the noise_std as a number"
+                "posterior: leave sampler out, or give every standard deviation and the noise_std as a number"
             )
         return "exact"
     if isinstance(sampler, str):
         if sampler not in _NAMED:
-            raise ValueError(f"unknown sampler {sampler!r}; choose 'exact', 'smc', 'nuts' or 'hmc'")
+            raise ValueError(f"unknown sampler {sampler!r}; choose 'exact', {', '.join(map(repr, _NAMED))}")
         sampler = _NAMED[sampler]()
-    if not isinstance(sampler, (SMC, NUTS)):
-        raise ValueError(f"sampler must be a name or inference.SMC, NUTS or HMC settings; got {sampler!r}")
+    if not isinstance(sampler, Settings):
+        raise ValueError(f"sampler must be a name, or settings such as bayes_nn.inference.NUTS(); got {sampler!r}")
     return sampler if target.latents else "exact"
 
 
-def _run(target: Target, settings: Literal["exact"] | SMC | NUTS, key: Array, report: Any) -> dict[str, Any]:
+def _run(
+    target: Target, settings: Literal["exact"] | Settings, key: Array, report: Report, checkpoint: Checkpoint
+) -> dict[str, Any]:
+    """The fields of the posterior that the sampler knows."""
     if settings == "exact":
         value = float(target.log_likelihood(jnp.zeros(0)))
         return {
@@ -139,7 +202,7 @@ def _run(target: Target, settings: Literal["exact"] | SMC | NUTS, key: Array, re
     if isinstance(settings, SMC):
         from bayes_nn.inference.smc import run_smc
 
-        run = run_smc(target, settings, key, report)
+        run = run_smc(target, settings, key, report, checkpoint)
         return {
             "values": _all_values(target, run.u),
             "log_likelihood": run.log_likelihood,
@@ -147,31 +210,31 @@ def _run(target: Target, settings: Literal["exact"] | SMC | NUTS, key: Array, re
             "sampler": "smc",
             "evidence": run.evidence,
         }
-    from bayes_nn.inference.nuts import run_nuts
+    if isinstance(settings, InfiniteHMC):
+        from bayes_nn.inference.infinite_hmc import run_infinite_hmc
 
-    values, sample_stats = run_nuts(target, settings, key, report)
+        u, sample_stats = run_infinite_hmc(target, settings, key, report, checkpoint)
+        sampler = "infinite_hmc"
+    else:
+        from bayes_nn.inference.nuts import run_nuts
+
+        u, sample_stats = run_nuts(target, settings, key, report, checkpoint)
+        sampler = "hmc" if isinstance(settings, HMC) else "nuts"
+    values = _all_values(target, u)
     return {
         "values": values,
         "log_likelihood": log_likelihoods(target, values),
         "sample_stats": sample_stats,
-        "sampler": "hmc" if isinstance(settings, HMC) else "nuts",
+        "sampler": sampler,
     }
 
 
 def _all_values(target: Target, u: np.ndarray) -> dict[str, np.ndarray]:
     """Latents on their own scale for draws u (chains, draws, D)."""
-    values = jax.jit(jax.vmap(jax.vmap(target.values)))(jnp.asarray(u))
+    values = _values(target, jnp.asarray(u))
     return {name: np.asarray(value) for name, value in values.items()}
 
 
 @jax.jit
-def _log_likelihoods(target: Target, stacked: dict[str, Array]) -> Array:
-    def one(values: dict[str, Array]) -> Array:
-        return target.prior.process(values, target.X).log_marginal(target.Y, target.likelihood.noise_variance(values))
-
-    return jax.lax.map(lambda chain: jax.lax.map(one, chain), stacked)
-
-
-def log_likelihoods(target: Target, values: dict[str, np.ndarray]) -> np.ndarray:
-    """``log p(y | z)`` of every draw, (chains, draws)."""
-    return np.asarray(_log_likelihoods(target, {name: jnp.asarray(value) for name, value in values.items()}))
+def _values(target: Target, u: Array) -> dict[str, Array]:
+    return jax.vmap(jax.vmap(target.values))(u)

@@ -19,7 +19,8 @@ from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
-from bayes_nn.inference.target import Target
+from bayes_nn.inference.target import Target, log_likelihoods
+from bayes_nn.likelihood import Gaussian
 from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.gaussian_process import prequential_log_densities
 from bayes_nn.priors.kernel_priors import NNGP
@@ -56,8 +57,6 @@ def run_frozen(target: Target, settings: SMC, key: Array, report: Report) -> dic
         codes, corrections = map(np.asarray, _code_lengths((target, {}), (weights, orders)))
         draws = _Draws({}, codes, corrections)
     values = _keep(key_keep, draws.values, weights, jnp.asarray(draws.log_weights))
-    from bayes_nn.inference.fit import log_likelihoods
-
     return {
         "values": values,
         "log_likelihood": log_likelihoods(target, values),
@@ -141,6 +140,7 @@ def _code_lengths(
         X, Y = target.X[order], target.Y[order]
 
         def one_hyperparameter(h: dict[str, Array]) -> tuple[Array, Array]:
+            assert isinstance(target.likelihood, Gaussian)
             noise_variance = target.likelihood.noise_variance(h)
 
             def one_draw(w: dict[str, Array]) -> Float[Array, " N"]:

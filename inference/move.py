@@ -1,4 +1,4 @@
-"""The Markov moves of the SMC particles; both rotate about a Gaussian reference that they leave invariant.
+"""The Markov moves of SMC particles and of chains; both rotate about a Gaussian reference that they leave invariant.
 
 The reference is the prior for the hidden weights, so that acceptance does not fall as the width grows,
 and a Gaussian fitted to the particles for the few hyperparameters, so that a quarter turn decorrelates
@@ -16,6 +16,8 @@ from bayes_nn.inference.target import Target
 #: Energy error (nats) beyond which a trajectory counts as divergent.
 DIVERGENCE = 1000.0
 
+#: Smallest fraction of the step size that a trajectory takes.
+SMALLEST_STEP = 0.2
 
 #: Points that an elliptical slice tries before it stays where it is.
 SLICE_POINTS = 24
@@ -24,7 +26,7 @@ SLICE_POINTS = 24
 class Particle(NamedTuple):
     """A point with what the move and the tempering need to know about it.
 
-    The gradients are empty where no hidden weights are sampled, since the slice needs none.
+    The gradients are empty where only hyperparameters are sampled, since the slice needs none.
 
     Attributes:
         u: unconstrained position, (D,).
@@ -92,12 +94,17 @@ def fit_reference(u: Float[Array, "P D"], dimension: int) -> Reference:
     The covariance is shrunk towards its diagonal by d/(d + P), since few particles know few correlations.
     """
     block = u[:, :dimension]
-    if dimension == 0:
-        return Reference(jnp.zeros(0), jnp.zeros((0, 0)))
     mean = jnp.mean(block, axis=0)
     centred = block - mean
-    covariance = centred.T @ centred / len(u)
-    shrink = dimension / (dimension + len(u))
+    return reference_of(mean, centred.T @ centred / len(u), jnp.asarray(len(u), float))
+
+
+def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], count: Float[Array, ""]) -> Reference:
+    """The Gaussian of these moments, found from ``count`` points and shrunk as in :func:`fit_reference`."""
+    dimension = len(mean)
+    if dimension == 0:
+        return Reference(mean, covariance)
+    shrink = dimension / (dimension + count)
     variance = jnp.diagonal(covariance) + 1e-8
     covariance = (1.0 - shrink) * covariance + shrink * jnp.diag(variance)
     return Reference(mean, jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(dimension)))
@@ -105,7 +112,7 @@ def fit_reference(u: Float[Array, "P D"], dimension: int) -> Reference:
 
 def evaluate(target: Target, u: Float[Array, " D"]) -> Particle:
     """The particle at u."""
-    if not target.has_hidden_weights:
+    if not target.has_many_latents:
         return Particle(u, target.log_prior(u), target.log_likelihood(u), jnp.zeros(0), jnp.zeros(0))
     log_prior, prior_gradient = jax.value_and_grad(target.log_prior)(u)
     log_likelihood, likelihood_gradient = target.log_likelihood_and_gradient(u)
@@ -131,12 +138,13 @@ def hamiltonian_move(
     momentum (Beskos, Pinski, Sanz-Serna and Stuart 2011, Stochastic Processes and their Applications 121).
 
     Args:
-        noise: a standard-normal momentum (D,) and uniforms, of which two are used.
+        noise: a standard-normal momentum (D,) and uniforms, of which three are used.
         particle: where to start.
         target: the posterior.
         reference: the Gaussian left invariant by the rotation.
         temperature: power of the likelihood, in [0, 1].
-        step_size: largest angle of one step, radians; pi/2 is a quarter turn.
+        step_size: largest angle of one step, radians; pi/2 is a quarter turn. A trajectory takes a random fraction
+            of it, mostly near 1 and sometimes ``SMALLEST_STEP``, so that none stays where only small steps are stable.
         max_steps: most gradient evaluations.
 
     Returns:
@@ -150,6 +158,7 @@ def hamiltonian_move(
         return -reference.pull_back(gradient) - z
 
     length = jnp.pi / 2 * (0.4 + uniforms[0])
+    step_size = step_size * SMALLEST_STEP ** (uniforms[1] ** 3)
     length = jnp.minimum(length, max_steps * step_size)
     steps = jnp.ceil(length / step_size - 1e-9).astype(int)
     angle = length / steps
@@ -168,7 +177,7 @@ def hamiltonian_move(
     after = 0.5 * jnp.vdot(end_momentum, end_momentum) - _tempered(proposal, temperature)
     error = jnp.where(jnp.isfinite(after), after - before, jnp.inf)
     acceptance = jnp.exp(jnp.minimum(-error, 0.0))
-    accepted = uniforms[1] < acceptance
+    accepted = uniforms[2] < acceptance
     moved = jax.tree.map(lambda new, old: jnp.where(accepted, new, old), proposal, particle)
     return moved, MoveInfo(acceptance, jnp.where(accepted, after, before), error > DIVERGENCE, steps)
 

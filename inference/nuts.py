@@ -1,78 +1,117 @@
-"""NUTS and HMC over z with NumPyro, chains side by side on the host devices."""
+"""NUTS and HMC over u with NumPyro's kernels, chains side by side on the host devices."""
 
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
-from numpyro.infer import HMC as NumPyroHMC
-from numpyro.infer import MCMC
-from numpyro.infer import NUTS as NumPyroNUTS
+from jaxtyping import Array, Float
+from numpyro.infer.hmc import hmc
 
 from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
-from bayes_nn.inference.parallel import devices_for
+from bayes_nn.inference.checkpoint import Checkpoint
+from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
-from bayes_nn.inference.settings import HMC, NUTS
+from bayes_nn.inference.settings import CHUNK, HMC, NUTS, calls
 from bayes_nn.inference.target import Target
 
-_EXTRA_FIELDS = ("energy", "potential_energy", "num_steps", "accept_prob", "diverging", "adapt_state.step_size")
+
+def _potential(target: Target) -> Any:
+    """Minus the log density of the posterior over u, up to log Z, as a function of u."""
+
+    def potential(u: Float[Array, " D"]) -> Float[Array, ""]:
+        energy = -target.log_prior(u) - target.log_likelihood(u)
+        return jnp.where(jnp.isfinite(energy), energy, jnp.inf)
+
+    return potential
+
+
+@lru_cache(maxsize=32)
+def _kernel(settings: NUTS) -> tuple[Any, Any]:
+    """NumPyro's ``init`` and ``sample`` for these settings; they share state, so one pair per settings."""
+    init, sample = hmc(potential_fn_gen=_potential, algo="HMC" if isinstance(settings, HMC) else "NUTS")
+    own: dict[str, Any] = {"max_tree_depth": settings.max_tree_depth}
+    if isinstance(settings, HMC):
+        own = {"trajectory_length": settings.trajectory_length}
+    warmup = calls(settings.warmup) * CHUNK
+    return partial(init, num_warmup=warmup, target_accept_prob=settings.target_accept, **own), sample
+
+
+@partial(jax.jit, static_argnames="settings")
+def _start(target: Target, key: Array, settings: NUTS) -> Any:
+    key_u, key_chains = jax.random.split(key)
+    keys = jax.random.key_data(jax.random.split(key_chains, settings.chains))
+    u = target.sample_prior(key_u, (settings.chains,))
+
+    def start(target: Target, own: tuple[Array, Array]) -> Any:
+        return _kernel(settings)[0](own[0], rng_key=own[1], model_args=(target,))
+
+    return map_islands(start, settings.chains)(target, (u, keys))
+
+
+@partial(jax.jit, static_argnames="settings")
+def _advance(target: Target, states: Any, settings: NUTS) -> tuple[Any, dict[str, Array]]:
+    """``CHUNK`` draws of every chain."""
+
+    def one_chain(target: Target, state: Any) -> tuple[Any, dict[str, Array]]:
+        def draw(state: Any, _: None) -> tuple[Any, dict[str, Array]]:
+            state = _kernel(settings)[1](state, model_args=(target,))
+            return state, {
+                "u": state.z,
+                "lp": -state.potential_energy,
+                "energy": state.energy,
+                "acceptance_rate": state.accept_prob,
+                "diverging": state.diverging,
+                "n_steps": state.num_steps,
+                "step_size": state.adapt_state.step_size,
+            }
+
+        return jax.lax.scan(draw, state, length=CHUNK)
+
+    return map_islands(one_chain, settings.chains)(target, states)
 
 
 def run_nuts(
-    target: Target, settings: NUTS, key: Array, report: Report = lambda fraction, text: None
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Draw from the posterior over z.
-
-    Chains run in rounds of as many as there are devices, each round one compiled call; within a
-    device nothing is batched, so that no batched LAPACK call is made.
+    target: Target,
+    settings: NUTS,
+    key: Array,
+    report: Report = lambda fraction, text: None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Draw from the posterior over u.
 
     Args:
         target: the posterior.
         settings: numbers of chains and draws.
         key: random key.
-        report: called after every round.
+        report: called after every compiled call.
+        checkpoint: where to keep the state, and to go on from.
 
     Returns:
-        Draws of every latent on its own scale, (chains, draws, ...), and the sampler's statistics
-        under the names ArviZ reads.
+        Draws of u (chains, draws, D), and the sampler's statistics under the names ArviZ reads.
     """
     hint_at_idle_cores()
-    model = target.prior.model(target.likelihood)
-    if isinstance(settings, HMC):
-        kernel = NumPyroHMC(
-            model, trajectory_length=settings.trajectory_length, target_accept_prob=settings.target_accept
-        )
-    else:
-        kernel = NumPyroNUTS(model, target_accept_prob=settings.target_accept, max_tree_depth=settings.max_tree_depth)
-    together = devices_for(settings.chains)
-    mcmc = MCMC(
-        kernel,
-        num_warmup=settings.warmup,
-        num_samples=settings.draws,
-        num_chains=together,
-        chain_method="parallel" if together > 1 else "sequential",
-        progress_bar=False,
-    )
-    rounds = settings.chains // together
-    draws: list[dict[str, Any]] = []
-    stats: list[dict[str, Any]] = []
+    checkpoint = checkpoint or Checkpoint.nowhere()
+    warmup, draws = calls(settings.warmup), calls(settings.draws)
     with one_blas_thread_per_device():
-        for number, one in enumerate(jax.random.split(key, rounds)):
-            report(number / rounds, f"chains {number * together + 1} to {(number + 1) * together} of {settings.chains}")
-            mcmc.run(one, target.X, target.Y, extra_fields=_EXTRA_FIELDS)
-            draws.append(jax.tree.map(np.asarray, mcmc.get_samples(group_by_chain=True)))
-            stats.append(jax.tree.map(np.asarray, mcmc.get_extra_fields(group_by_chain=True)))
-    joined_draws = {name: np.concatenate([one[name] for one in draws]) for name in draws[0]}
-    joined = {name: np.concatenate([one[name] for one in stats]) for name in stats[0]}
-    depth = np.ceil(np.log2(joined["num_steps"] + 1)).astype(int)
-    sample_stats = {
-        "lp": -joined["potential_energy"],
-        "energy": joined["energy"],
-        "acceptance_rate": joined["accept_prob"],
-        "diverging": joined["diverging"],
-        "n_steps": joined["num_steps"],
-        "step_size": joined["adapt_state.step_size"],
-    }
+        done, states = checkpoint.load("chains") or (0, _start(target, key, settings))
+        # NumPyro's kernel learns the length of the warm-up when it is initialised; tracing is enough.
+        jax.eval_shape(partial(_start, settings=settings), target, key)
+        kept = [checkpoint.load(f"draws_{number}") for number in range(warmup, done)]
+        for number in range(done, warmup + draws):
+            states, moves = _advance(target, states, settings)
+            moves = jax.tree.map(np.asarray, moves)
+            if number >= warmup:
+                kept.append(moves)
+                checkpoint.save(f"draws_{number}", moves)
+            checkpoint.save("chains", (number + 1, states))
+            phase = "sampling" if number >= warmup else "warm-up"
+            steps = moves["n_steps"].mean()
+            report((number + 1) / (warmup + draws), f"{phase}, {steps:.0f} gradients per draw")
+    stats = {name: np.concatenate([one[name] for one in kept], axis=1)[:, : settings.draws] for name in kept[0]}
+    u = stats.pop("u")
     if not isinstance(settings, HMC):
-        sample_stats |= {"tree_depth": depth, "reached_max_treedepth": depth >= settings.max_tree_depth}
-    return joined_draws, sample_stats
+        depth = np.ceil(np.log2(stats["n_steps"] + 1)).astype(int)
+        stats |= {"tree_depth": depth, "reached_max_treedepth": depth >= settings.max_tree_depth}
+    return u, stats

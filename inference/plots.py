@@ -66,23 +66,47 @@ def _point(ax: Axes, row: "Row", place: int, value: float, error: float) -> None
     ax.errorbar(value, place, xerr=2.0 * error, fmt="o", color=colour, markerfacecolor=face, capsize=3)
 
 
-def plot_predictions(comparison: "Comparison") -> Figure:
-    """Predicted against observed test targets of every prior, first output, all splits."""
-    rows = comparison.rows
-    columns = min(3, len(rows))
-    lines = -(-len(rows) // columns)
+def _grid(comparison: "Comparison") -> tuple[Figure, np.ndarray]:
+    """A figure with a panel for every prior."""
+    columns = min(3, len(comparison.rows))
+    lines = -(-len(comparison.rows) // columns)
     figure = Plot(figsize=(3.2 * columns, 3.1 * lines), layout="constrained")
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(comparison.rows) :]:
+        ax.set_visible(False)
+    return figure, axes
+
+
+def plot_predictions(comparison: "Comparison") -> Figure:
+    """Predicted against observed test targets of every prior, first output, all splits."""
+    figure, axes = _grid(comparison)
     observed = np.concatenate(comparison.y_test)[:, 0]
     limits = observed.min(), observed.max()
-    for ax, row in zip(axes, rows, strict=False):
+    for ax, row in zip(axes, comparison.rows, strict=False):
         mean, std = np.concatenate(row.test_mean)[:, 0], np.concatenate(row.test_std)[:, 0]
         colour = _NETWORK if row.learns_features else _FEATURE_FREE
         ax.errorbar(observed, mean, yerr=std, fmt=".", color=colour, ecolor="0.85", markersize=4, elinewidth=0.7)
         ax.plot(limits, limits, color="0.4", linewidth=1.0)
         ax.set_title(f"{row.name}\nRMSE {row.rmse:.4g}", fontsize=9)
-    for ax in axes[len(rows) :]:
-        ax.set_visible(False)
     figure.supxlabel("observed")
     figure.supylabel("predicted (bars: 1 standard deviation)")
+    return figure
+
+
+def plot_calibration(comparison: "Comparison") -> Figure:
+    """How often the most probable class was right against its probability, in groups of equal size, all splits."""
+    figure, axes = _grid(comparison)
+    observed = np.concatenate(comparison.y_test).argmax(axis=1)
+    for ax, row in zip(axes, comparison.rows, strict=False):
+        probabilities = np.concatenate(row.test_mean)
+        confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == observed
+        groups = np.array_split(np.argsort(confidence), min(10, max(2, len(observed) // 20)))
+        x = [confidence[group].mean() for group in groups]
+        rate = np.array([right[group].mean() for group in groups])
+        error = np.sqrt(rate * (1.0 - rate) / len(groups[0]))
+        ax.errorbar(x, rate, yerr=error, fmt="o-", color=_NETWORK if row.learns_features else _FEATURE_FREE, capsize=2)
+        ax.plot([0, 1], [0, 1], color="0.4", linewidth=1.0)
+        ax.set_title(f"{row.name}\naccuracy {row.accuracy:.3f}", fontsize=9)
+    figure.supxlabel("probability of the most probable class")
+    figure.supylabel("fraction right (bars: 1 standard error)")
     return figure

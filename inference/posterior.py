@@ -1,5 +1,7 @@
 """The fitted posterior: predictions, evidence, feature information and an ArviZ DataTree."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -15,8 +17,11 @@ from bayes_nn.inference.diagnostics import Convergence, judge_convergence
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.feature_information import FeatureInformation, feature_information
 from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.predictive import Predictive
+from bayes_nn.inference.predictive import ClassPredictive, Predictive
+from bayes_nn.inference.progress import progress_bar
+from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
+from bayes_nn.likelihood import Gaussian, Labels
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,9 @@ class Posterior:
             posteriors without latents.
         log_likelihood: ``log p(y | z)`` of every draw, (chains, draws), nats.
         sample_stats: the sampler's statistics, (chains, draws) each.
-        sampler: ``"exact"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
-        evidence: the evidence, or None where the sampler estimates none.
+        sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
+        key: for draws made later: of the readout, of f, of replicated y.
+        evidence: the evidence where the sampler estimated it.
         seconds: wall time of the fit.
         columns: names of the input columns, where the data came as a frame.
     """
@@ -42,6 +48,7 @@ class Posterior:
     log_likelihood: Float[np.ndarray, "chains draws"]
     sample_stats: dict[str, np.ndarray]
     sampler: str
+    key: Array
     evidence: Evidence | None = None
     seconds: float = 0.0
     columns: tuple[str, ...] = field(default=())
@@ -51,27 +58,29 @@ class Posterior:
         """Chains (islands) and draws (particles)."""
         return self.log_likelihood.shape
 
-    @property
+    @cached_property
     def log_evidence(self) -> Evidence:
         """log p(y) in nats, for y on the scale the model sees (standardised by default).
 
-        Raises:
-            ValueError: for NUTS and HMC, which do not estimate it.
+        After Markov chains, which do not estimate it, the first call runs SMC on the same prior and data.
         """
-        if self.evidence is None:
-            raise ValueError(f"{self.sampler} does not estimate the evidence; fit with sampler='smc'")
-        return self.evidence
+        if self.evidence is not None:
+            return self.evidence
+        from bayes_nn.inference.smc import run_smc
+
+        with progress_bar(f"evidence of {self.target.prior.name}") as report:
+            return run_smc(self.target, SMC(), jax.random.fold_in(self.key, 2), report).evidence
 
     @cached_property
     def feature_information(self) -> FeatureInformation:
         """KL( p(hidden weights | D) || p(hidden weights) ) in nats with its error; exactly 0 without hidden weights."""
         return feature_information(self)
 
-    def predict(self, X: Any) -> Predictive:
+    def predict(self, X: Any) -> Predictive | ClassPredictive:
         """Predictive distribution of y at new inputs, on the user's scale.
 
         Args:
-            X: inputs, (T, d) or (T,) for a single input column.
+            X: inputs, (T, d), (T,) for a single input column, or images (T, H, W, C).
 
         Raises:
             ValueError: for missing values or a wrong number of columns.
@@ -84,36 +93,33 @@ class Posterior:
             >>> posterior.predict([0.0, 0.5]).mean.shape
             (2,)
         """
-        mean, variance = self._each_draw("predict", self.scale.inputs(X))
+        likelihood = self.target.likelihood
+        result = self._of_every_draw(_predict, self.scale.inputs(X))
+        if isinstance(likelihood, Labels):
+            assert likelihood.classes is not None
+            return ClassPredictive(result, likelihood.classes)
+        mean, variance = result
         std = np.sqrt(variance)[..., None]
         return Predictive(mean * self.scale.y_std + self.scale.y_mean, std * self.scale.y_std)
 
-    def _each_draw(self, what: str, extra: Array) -> Any:
-        """A computation for every draw, over the devices; results with one leading axis of all draws."""
-        chains, draws = self.shape
-        if what == "predict" and not self.values:
-            return jax.tree.map(lambda one: np.asarray(one)[None], _per_draw(self.target, ({}, extra), what))
-        stacked = {
-            name: jnp.asarray(value).reshape(chains * draws, *value.shape[2:]) for name, value in self.values.items()
-        }
-        result = _for_all_draws(self.target, stacked, extra, what)
-        return jax.tree.map(np.asarray, result)
+    def _of_every_draw(self, what: Callable[..., Any], shared: Any = None) -> Any:
+        """A computation for every draw, over the devices; results with one leading axis of all draws.
+
+        Exact posteriors are predicted from their one z, and drawn from as often as ``shape`` says.
+        """
+        count = math.prod(self.shape) if self.values or what is _draw_function else 1
+        keys = jax.random.split(jax.random.fold_in(self.key, 0), count)
+        values = {name: jnp.asarray(value).reshape(count, *value.shape[2:]) for name, value in self.values.items()}
+        return jax.tree.map(np.asarray, _for_all_draws(self.target, shared, (values, keys), what))
 
     @cached_property
     def function_draws(self) -> dict[str, np.ndarray]:
-        """One exact draw per posterior draw of the readout (networks) and of f at the training inputs.
+        """f at the training inputs under every draw, and the readout of networks; drawn exactly where integrated out.
 
         On the model's scale, (chains, draws, ...).
         """
-        keys = jax.random.split(jax.random.key(20), self.shape[0] * self.shape[1])
-        draws = self._each_draw("draw", keys)
+        draws = self._of_every_draw(_draw_function)
         return {name: value.reshape(*self.shape, *value.shape[1:]) for name, value in draws.items()}
-
-    @cached_property
-    def noise_variance(self) -> Float[np.ndarray, "chains draws"]:
-        """Noise variance of every draw, model's scale."""
-        stacked = {name: jnp.asarray(self.values[name]) for name in self.values if name == "noise_std"}
-        return np.broadcast_to(np.asarray(self.target.likelihood.noise_variance(stacked)), self.shape)
 
     @cached_property
     def convergence(self) -> Convergence:
@@ -131,23 +137,28 @@ class Posterior:
         return f"Posterior({self.target.prior.name}, {self.sampler}{evidence})"
 
 
-def _per_draw(target: Target, one: tuple[dict[str, Array], Array], what: str) -> Any:
-    """Predictive mean and variance of y at ``extra``, or an exact draw with key ``extra``."""
-    values, extra = one
-    noise_variance = target.likelihood.noise_variance(values)
-    if what == "predict":
-        mean, variance = target.prior.process(values, target.X, extra).predict(target.Y, noise_variance)
+def _predict(target: Target, X_new: Array, values: dict[str, Array], key: Array) -> Any:
+    """Mean and variance of y at new inputs given z, or class probabilities there."""
+    process = target.prior.process(values, target.X, X_new)
+    if isinstance(target.likelihood, Gaussian):
+        noise_variance = target.likelihood.noise_variance(values)
+        mean, variance = process.predict(target.Y, noise_variance)
         return mean, variance + noise_variance
-    return target.prior.process(values, target.X).draw(extra, target.Y, noise_variance)
+    assert isinstance(target.likelihood, Labels)
+    return target.likelihood.probabilities(key, *process.predict_function(values[target.prior.function_site]))
+
+
+def _draw_function(target: Target, _: None, values: dict[str, Array], key: Array) -> dict[str, Array]:
+    """f at the training inputs, and the readout where it was integrated out."""
+    process = target.prior.process(values, target.X)
+    if isinstance(target.likelihood, Gaussian):
+        return process.draw(key, target.Y, target.likelihood.noise_variance(values))
+    return {"f": process.function(values[target.prior.function_site])}
 
 
 @partial(jax.jit, static_argnames="what")
-def _for_all_draws(target: Target, stacked: dict[str, Array], extra: Array, what: str) -> Any:
-    count = len(next(iter(stacked.values()))) if stacked else len(extra)
-    if what == "predict":
+def _for_all_draws(target: Target, shared: Any, own: tuple[dict[str, Array], Array], what: Callable[..., Any]) -> Any:
+    def each(everyones: tuple[Target, Any], own: tuple[dict[str, Array], Array]) -> Any:
+        return what(*everyones, *own)
 
-        def each(shared: tuple, values: dict) -> Any:
-            return _per_draw(shared[0], (values, shared[1]), what)
-
-        return map_islands(each, count)((target, extra), stacked)
-    return map_islands(lambda shared, one: _per_draw(shared, one, what), count)(target, (stacked, extra))
+    return map_islands(each, len(own[1]))((target, shared), own)

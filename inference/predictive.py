@@ -1,4 +1,4 @@
-"""Predictive distributions: equally weighted mixtures of Gaussians, one component per posterior draw."""
+"""Predictive distributions: equally weighted mixtures with one component per posterior draw."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import logsumexp, ndtr
 
-from bayes_nn.data import as_matrix
+from bayes_nn.data import as_matrix, class_numbers
 from bayes_nn.priors.gaussian_process import LOG_2PI
 
 
@@ -85,3 +85,59 @@ class Predictive:
         component = np.asarray(jax.random.randint(key_component, (n,), 0, len(self.component_means)))
         noise = np.asarray(jax.random.normal(key_noise, (n, *self.component_means.shape[1:]), dtype=jnp.float64))
         return self._shaped(self.component_means[component] + self.component_stds[component] * noise)
+
+
+@dataclass(frozen=True)
+class ClassPredictive:
+    """Predictive distribution of the class of T new inputs.
+
+    Attributes:
+        component_probabilities: class probabilities under every posterior draw, (M, T, K).
+        classes: the K labels.
+
+    Example:
+        >>> p = ClassPredictive(np.array([[[0.2, 0.8]], [[0.4, 0.6]]]), ("no", "yes"))
+        >>> p.label.tolist(), p.log_prob(["yes"]).round(3).tolist()
+        (['yes'], [-0.357])
+    """
+
+    component_probabilities: Float[np.ndarray, "M T K"]
+    classes: tuple
+
+    @property
+    def mean(self) -> Float[np.ndarray, "T K"]:
+        """Predictive probability of every class."""
+        return self.component_probabilities.mean(axis=0)
+
+    @property
+    def std(self) -> Float[np.ndarray, "T K"]:
+        """Standard deviation of the class probabilities over posterior draws, each averaged over f given the draw."""
+        return self.component_probabilities.std(axis=0)
+
+    @property
+    def label(self) -> np.ndarray:
+        """The most probable class of every input, (T,)."""
+        return np.asarray(self.classes)[self.mean.argmax(axis=1)]
+
+    def quantile(self, q: float | np.ndarray) -> np.ndarray:
+        """Quantiles of the class probabilities over posterior draws, as in :attr:`std`; (T, K), or one more axis."""
+        return np.quantile(self.component_probabilities, q, axis=0)
+
+    def log_prob(self, y: Any) -> Float[np.ndarray, " T"]:
+        """Log predictive probability of every label, nats.
+
+        Raises:
+            ValueError: for a label that is no class, or another number of rows.
+        """
+        numbers = class_numbers(y, self.classes, "y")
+        if len(numbers) != self.component_probabilities.shape[1]:
+            raise ValueError(f"y has {len(numbers)} rows, the predictions {self.component_probabilities.shape[1]}")
+        return np.log(self.mean[np.arange(len(numbers)), numbers])
+
+    def sample(self, key: int | Array, n: int = 1) -> np.ndarray:
+        """Draws of the labels, (n, T); points are independent given the posterior draw they share."""
+        key = jax.random.key(key) if isinstance(key, int) else key
+        key_component, key_label = jax.random.split(key)
+        component = np.asarray(jax.random.randint(key_component, (n,), 0, len(self.component_probabilities)))
+        numbers = jax.random.categorical(key_label, jnp.log(self.component_probabilities[component]))
+        return np.asarray(self.classes)[np.asarray(numbers)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 import numpy as np
 
-from bayes_nn.inference.plots import plot_evidence, plot_predictions
+from bayes_nn.inference.plots import plot_calibration, plot_evidence, plot_predictions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,8 @@ def write_report(comparison: "Comparison", path: Path) -> Path:
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
     ).get_template("report.html.jinja")
-    tested = bool(comparison.y_test)
+    accuracy = "accuracy" in comparison.table
+    plot = plot_calibration if accuracy else plot_predictions
     page = template.render(
         verdict=comparison.verdict,
         settings=comparison.settings,
@@ -38,7 +39,8 @@ def write_report(comparison: "Comparison", path: Path) -> Path:
         doubts=[(row.name, reason) for row in comparison.rows for reason in row.reasons],
         methods={row.name: row.method for row in comparison.rows},
         evidence_picture=picture(plot_evidence(comparison)),
-        prediction_picture=picture(plot_predictions(comparison)) if tested else None,
+        accuracy=accuracy,
+        prediction_picture=picture(plot(comparison)) if comparison.y_test else None,
         versions={name: version(name) for name in _STACK},
         number=_number,
     )

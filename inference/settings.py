@@ -1,6 +1,14 @@
-"""Settings of the samplers; the defaults are what the names ``"smc"``, ``"nuts"`` and ``"hmc"`` stand for."""
+"""Settings of the samplers, whose defaults are what the names stand for: infinite_hmc, smc, nuts and hmc."""
 
 from dataclasses import dataclass
+
+#: Draws of a Markov chain in one compiled call; warm-up is rounded up to whole calls.
+CHUNK = 25
+
+
+def calls(count: int) -> int:
+    """Compiled calls that ``count`` draws need."""
+    return -(-count // CHUNK)
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,41 @@ class SMC:
             raise ValueError(
                 f"SMC needs at least 8 particles and 1 island; got {self.particles} particles, {self.islands} islands"
             )
+        if self.max_steps < 1:
+            raise ValueError(f"max_steps must be at least 1; got {self.max_steps}")
         if not 0.1 <= self.target_ess <= 0.99:
             raise ValueError(f"target_ess is a fraction between 0.1 and 0.99; got {self.target_ess}")
+
+
+@dataclass(frozen=True)
+class InfiniteHMC:
+    """Settings of infinite-dimensional HMC, whose acceptance does not fall as the width grows.
+
+    Where only hyperparameters are sampled its move is an elliptical slice.
+
+    Args:
+        chains: independent chains.
+        warmup: moves per chain that raise the temperature and adapt the sampler, thrown away.
+        draws: draws kept per chain.
+        target_accept: acceptance the step size is adapted to.
+        max_steps: most gradient evaluations in one trajectory.
+
+    Raises:
+        ValueError: for a setting out of range.
+
+    Example:
+        >>> InfiniteHMC(draws=1000).chains
+        4
+    """
+
+    chains: int = 4
+    warmup: int = 500
+    draws: int = 500
+    target_accept: float = 0.75
+    max_steps: int = 128
+
+    def __post_init__(self) -> None:
+        _check_chains(self)
 
 
 @dataclass(frozen=True)
@@ -65,13 +106,7 @@ class NUTS:
     max_tree_depth: int = 10
 
     def __post_init__(self) -> None:
-        if min(self.chains, self.warmup, self.draws) < 1 or self.draws < 4:
-            raise ValueError(
-                f"sampling needs at least 1 chain, 1 warm-up draw and 4 draws; got {self.chains} chains, "
-                f"{self.warmup} warm-up and {self.draws} draws"
-            )
-        if not 0.0 < self.target_accept < 1.0:
-            raise ValueError(f"target_accept must lie between 0 and 1; got {self.target_accept}")
+        _check_chains(self)
 
 
 @dataclass(frozen=True)
@@ -83,3 +118,15 @@ class HMC(NUTS):
     """
 
     trajectory_length: float = 1.5707963267948966
+
+
+def _check_chains(settings: InfiniteHMC | NUTS) -> None:
+    if min(settings.chains, settings.warmup) < 1 or settings.draws < 4:
+        raise ValueError(
+            f"sampling needs at least 1 chain, 1 warm-up draw and 4 draws; got {settings.chains} chains, "
+            f"{settings.warmup} warm-up and {settings.draws} draws"
+        )
+    if isinstance(settings, InfiniteHMC) and settings.max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1; got {settings.max_steps}")
+    if not 0.0 < settings.target_accept < 1.0:
+        raise ValueError(f"target_accept must lie between 0 and 1; got {settings.target_accept}")

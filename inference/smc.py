@@ -20,6 +20,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
+from bayes_nn.inference.checkpoint import Checkpoint
 from bayes_nn.inference.evidence import ACCEPTANCE_BAND, Evidence, combine_islands
 from bayes_nn.inference.move import (
     SLICE_POINTS,
@@ -41,7 +42,7 @@ class Island(NamedTuple):
     """State of one island.
 
     Attributes:
-        key: random key of the steps to come.
+        key: raw random key of the steps to come.
         particles: equally weighted particles, leading axis P.
         temperature: power of the likelihood reached, 1 at the end.
         log_evidence: log of the mean likelihood accumulated up to this temperature.
@@ -76,7 +77,7 @@ def start_island(target: Target, key: Array, u: Float[Array, "P D"]) -> Island:
 
 def temper_island(target: Target, island: Island, settings: SMC) -> Island:
     """Raise the temperature as far as the target ESS allows, resample, and move every particle."""
-    key, key_step = jax.random.split(island.key)
+    key, key_step = jax.random.split(jax.random.wrap_key_data(island.key))
     remaining = 1.0 - island.temperature
     increment = smc_ess.ess_solver(
         lambda particles: particles.log_likelihood, island.particles, settings.target_ess, remaining, dichotomy
@@ -102,7 +103,7 @@ def temper_island(target: Target, island: Island, settings: SMC) -> Island:
     step_size, info, gradients = step_info.update_info
     ancestors = jnp.zeros(settings.particles).at[step_info.ancestors].set(1.0)
     return Island(
-        key,
+        jax.random.key_data(key),
         moved.particles,
         temperature,
         island.log_evidence + total - jnp.log(settings.particles),
@@ -127,7 +128,7 @@ def _sweeps(
     """Move all particles in turn until enough moves were accepted, adapting the step size between sweeps."""
 
     def move(noise: tuple[Array, Array], particle: Particle, step_size: Array) -> tuple[Particle, MoveInfo]:
-        if not target.has_hidden_weights:
+        if not target.has_many_latents:
             return slice_move(noise, particle, target, reference, temperature)
         return hamiltonian_move(noise, particle, target, reference, temperature, step_size, settings.max_steps)
 
@@ -190,7 +191,13 @@ class SMCRun(NamedTuple):
     evidence: Evidence
 
 
-def run_smc(target: Target, settings: SMC, key: Array, report: Report = lambda fraction, text: None) -> SMCRun:
+def run_smc(
+    target: Target,
+    settings: SMC,
+    key: Array,
+    report: Report = lambda fraction, text: None,
+    checkpoint: Checkpoint | None = None,
+) -> SMCRun:
     """Run all islands to temperature 1.
 
     Args:
@@ -198,30 +205,36 @@ def run_smc(target: Target, settings: SMC, key: Array, report: Report = lambda f
         settings: sizes and limits.
         key: random key.
         report: called after every temperature with the fraction done and a text.
+        checkpoint: where to keep the state, and to go on from.
 
     Returns:
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
-    temperatures: list[np.ndarray] = []
+    checkpoint = checkpoint or Checkpoint.nowhere()
     with one_blas_thread_per_device():
-        key_prior, key_islands = jax.random.split(key)
-        u = target.sample_prior(key_prior, (settings.islands, settings.particles))
-        islands = _start(target, jax.random.split(key_islands, settings.islands), u, settings)
-        while len(temperatures) < settings.max_temperatures:
+        saved: tuple[list[np.ndarray], Island] | None = checkpoint.load("islands")
+        temperatures, islands = saved or ([], _first(target, settings, key))
+        while len(temperatures) < settings.max_temperatures and not (temperatures and temperatures[-1].min() >= 1.0):
             islands = _temper(target, islands, settings)
             now = np.asarray(islands.temperature)
             temperatures.append(now)
+            checkpoint.save("islands", (temperatures, islands))
             # Temperatures grow about geometrically, so the bar follows their logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
             report(fraction, f"temperature {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
-            if now.min() >= 1.0:
-                break
     return _summarise(islands, np.stack(temperatures, axis=1), settings)
 
 
+def _first(target: Target, settings: SMC, key: Array) -> Island:
+    key_prior, key_islands = jax.random.split(key)
+    u = target.sample_prior(key_prior, (settings.islands, settings.particles))
+    keys = jax.random.key_data(jax.random.split(key_islands, settings.islands))
+    return _start(target, keys, u, settings)
+
+
 def _summarise(final: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun:
-    islands: Any = jax.tree.map(np.asarray, final._replace(key=jnp.zeros(())))
+    islands: Any = jax.tree.map(np.asarray, final)
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
     low, high = ACCEPTANCE_BAND
     if islands.temperature.min() < 1.0:

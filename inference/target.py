@@ -5,12 +5,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
-from bayes_nn.likelihood import Gaussian
+from bayes_nn.likelihood import Gaussian, Likelihood
 from bayes_nn.priors.prior import Latents, Prior
 
 
@@ -19,11 +20,12 @@ from bayes_nn.priors.prior import Latents, Prior
 class Target:
     """Prior, likelihood and data; a pytree whose data are traced, so that equal shapes compile once.
 
-    The unconstrained vector u holds the H hyperparameters first, then the hidden weights.
+    The unconstrained vector u holds the H hyperparameters first, then the hidden weights, then, where f cannot be
+    integrated out, the readout or the whitened f.
 
     Attributes:
         X: inputs (N, d) or (N, H, W, C) on the model's scale.
-        Y: targets (N, C) on the model's scale.
+        Y: targets (N, C) on the model's scale, labels encoded.
         prior: the prior over functions.
         likelihood: the noise model.
     """
@@ -31,7 +33,7 @@ class Target:
     X: Float[Array, "N *shape"]
     Y: Float[Array, "N C"]
     prior: Prior
-    likelihood: Gaussian
+    likelihood: Likelihood
 
     @property
     def hyperparameters(self) -> Latents:
@@ -41,7 +43,13 @@ class Target:
     @property
     def latents(self) -> Latents:
         """All latents in the order of u."""
-        return self.hyperparameters | self.prior.hidden_weights(self.X.shape[1:])
+        latents = self.hyperparameters | self.prior.hidden_weights(self.X.shape[1:])
+        return latents if self.likelihood.conjugate else latents | self.function_weights
+
+    @property
+    def function_weights(self) -> Latents:
+        """The latents that f is linear in given z."""
+        return self.prior.function_weights(self.X, self.Y.shape[1])
 
     @property
     def n_hyperparameters(self) -> int:
@@ -68,8 +76,13 @@ class Target:
 
     @property
     def has_hidden_weights(self) -> bool:
-        """Whether u holds hidden weights besides the hyperparameters."""
+        """Whether u holds hidden weights."""
         return bool(self.prior.hidden_weights(self.X.shape[1:]))
+
+    @property
+    def has_many_latents(self) -> bool:
+        """Whether u holds more than hyperparameters, so that moves want gradients."""
+        return len(self.latents) > self.n_hyperparameters
 
     def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
         """Draws of u from the prior, with leading axes ``shape``."""
@@ -86,11 +99,17 @@ class Target:
         return sum((_log_density(self.latents[name], site) for name, site in sites.items()), jnp.zeros(()))
 
     def log_likelihood(self, u: Float[Array, " D"]) -> Float[Array, ""]:
-        """``log p(y | z)`` with the readout or f integrated out, in nats; -inf where it cannot be computed."""
-        values = self.values(u)
-        process = self.prior.process(values, self.X)
-        log_likelihood = process.log_marginal(self.Y, self.likelihood.noise_variance(values))
+        """``log p(y | z)`` in nats, the readout or f integrated out where possible; -inf where it fails."""
+        log_likelihood = self.log_likelihood_of(self.values(u))
         return jnp.where(jnp.isfinite(log_likelihood), log_likelihood, -jnp.inf)
+
+    def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
+        """:meth:`log_likelihood` from the latents on their own scale."""
+        process = self.prior.process(values, self.X)
+        if isinstance(self.likelihood, Gaussian):
+            return process.log_marginal(self.Y, self.likelihood.noise_variance(values))
+        f = process.function(values[self.prior.function_site])
+        return jnp.sum(self.likelihood.log_prob(values, self.Y, f))
 
     def log_likelihood_and_gradient(self, u: Float[Array, " D"]) -> tuple[Array, Float[Array, " D"]]:
         """:meth:`log_likelihood` with its gradient in u; one u at a time even under ``vmap``."""
@@ -115,3 +134,13 @@ def _log_density(prior: dist.Distribution, unconstrained: Array) -> Float[Array,
     value = transform(unconstrained)
     jacobian = transform.log_abs_det_jacobian(unconstrained, value)
     return prior.log_prob(value) + jnp.sum(jacobian)
+
+
+@jax.jit
+def _log_likelihoods(target: Target, stacked: dict[str, Array]) -> Array:
+    return jax.lax.map(lambda chain: jax.lax.map(target.log_likelihood_of, chain), stacked)
+
+
+def log_likelihoods(target: Target, values: dict[str, np.ndarray]) -> np.ndarray:
+    """``log p(y | z)`` of every draw, (chains, draws)."""
+    return np.asarray(_log_likelihoods(target, {name: jnp.asarray(value) for name, value in values.items()}))

@@ -1,9 +1,15 @@
 """Finite networks with the readout integrated out: hidden weights updated by the data, or frozen."""
 
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from bayes_nn.architecture import Serial, checked_width
-from bayes_nn.network import hidden_weight_priors, hyperparameter_priors, readout_features
+from bayes_nn.network import (
+    hidden_weight_priors,
+    hyperparameter_priors,
+    parameter_shapes,
+    readout_features,
+    standard_normal,
+)
 from bayes_nn.priors.gaussian_process import FeatureProcess
 from bayes_nn.priors.kernel_priors import checked_net
 from bayes_nn.priors.prior import Latents, Prior
@@ -26,6 +32,7 @@ class BayesianNetwork(Prior):
     """
 
     learns_features = True
+    function_site = "readout"
 
     def __init__(self, net: Serial, width: int) -> None:
         self.net = checked_net(net)
@@ -39,6 +46,11 @@ class BayesianNetwork(Prior):
     def hidden_weights(self, input_shape: tuple[int, ...]) -> Latents:
         """Standard-normal hidden weights and biases."""
         return hidden_weight_priors(self.net, input_shape, self.widths)
+
+    def function_weights(self, X: Float[Array, "N *shape"], outputs: int) -> Latents:
+        """The standard-normal readout."""
+        features, _ = parameter_shapes(self.net, tuple(X.shape[1:]), self.widths)["readout"]
+        return {self.function_site: standard_normal((features, outputs))}
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> FeatureProcess:
         """The features of the last hidden layer."""

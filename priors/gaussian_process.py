@@ -19,6 +19,9 @@ from jaxtyping import Array, Float
 #: Added to the noise variance of every prior, networks included; part of the evidence, so one for all.
 JITTER = 1e-10
 
+#: Added to the kernel matrix where f itself is sampled, in units of its mean diagonal; it stands in for no noise.
+LATENT_JITTER = 1e-8
+
 LOG_2PI = 1.8378770664093453
 
 
@@ -130,12 +133,25 @@ class KernelProcess:
         half = jax.scipy.linalg.solve_triangular(L, self.K_new.T, lower=True)
         return mean, jnp.maximum(self.k_new - jnp.sum(half * half, axis=0), 0.0)
 
+    def _latent_factor(self) -> Float[Array, "N N"]:
+        """Cholesky factor of K itself."""
+        scale = JITTER + LATENT_JITTER * jnp.mean(jnp.diagonal(self.K))
+        return _factor(self.K + scale * jnp.eye(len(self.K)))
+
+    def function(self, whitened: Float[Array, "N C"]) -> Float[Array, "N C"]:
+        """f at the training inputs, ``f = L w`` with w standard normal and ``K = L L'``."""
+        return self._latent_factor() @ whitened
+
+    def predict_function(self, whitened: Float[Array, "N C"]) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
+        """Mean and variance of f at the new inputs given ``f = L w`` at the training inputs."""
+        half = jax.scipy.linalg.solve_triangular(self._latent_factor(), self.K_new.T, lower=True)
+        return half.T @ whitened, jnp.maximum(self.k_new - jnp.sum(half * half, axis=0), 0.0)
+
     def draw(self, key: Array, Y: Array, noise_variance: Array) -> dict[str, Array]:
         """One exact posterior draw of f at the training inputs, (N, C), by Matheron's rule."""
         key_f, key_noise = jax.random.split(key)
         v = noise_variance + JITTER
-        scale = JITTER + 1e-10 * jnp.mean(jnp.diagonal(self.K))
-        f = _factor(self.K + scale * jnp.eye(len(self.K))) @ jax.random.normal(key_f, Y.shape)
+        f = self._latent_factor() @ jax.random.normal(key_f, Y.shape)
         noise = jnp.sqrt(v) * jax.random.normal(key_noise, Y.shape)
         return {"f": f + self.K @ _solve(_factor(self.K + v * jnp.eye(len(self.K))), Y - f - noise)}
 
@@ -166,6 +182,14 @@ class FeatureProcess:
     def wide(self) -> bool:
         """Whether the N x N side is the smaller one."""
         return self.Phi.shape[1] > self.Phi.shape[0]
+
+    def function(self, readout: Float[Array, "m C"]) -> Float[Array, "N C"]:
+        """f at the training inputs."""
+        return self.Phi @ readout
+
+    def predict_function(self, readout: Float[Array, "m C"]) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
+        """f at the new inputs, and its variance given the readout: 0."""
+        return self.Phi_new @ readout, jnp.zeros(len(self.Phi_new))
 
     def _precision_factor(self, v: Array) -> Array:
         return _factor(jnp.eye(self.Phi.shape[1]) + self.Phi.T @ self.Phi / v)

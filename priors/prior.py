@@ -9,7 +9,8 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
-from bayes_nn.likelihood import Gaussian
+from bayes_nn.likelihood import Gaussian, Likelihood
+from bayes_nn.network import standard_normal
 from bayes_nn.priors.gaussian_process import Process
 
 Latents = dict[str, dist.Distribution]
@@ -49,17 +50,24 @@ class Prior(abc.ABC):
         """Hidden weights by site name for inputs of a shape; none for kernel priors."""
         return {}
 
+    #: Site of the whitened function that is sampled where the likelihood is not Gaussian.
+    function_site: str = "whitened_f"
+
+    def function_weights(self, X: Float[Array, "N *shape"], outputs: int) -> Latents:
+        """The standard-normal latents that f is linear in given z: the whitened f, or a network's readout."""
+        return {self.function_site: standard_normal((len(X), outputs))}
+
     @abc.abstractmethod
     def process(
         self, values: dict[str, Array], X: Float[Array, "N d"], X_new: Float[Array, "T d"] | None = None
     ) -> Process:
         """The Gaussian process given z, at the training inputs and, if asked, at new ones."""
 
-    def model(self, likelihood: Gaussian) -> Callable:
-        """The NumPyro model ``(X, Y=None)`` with the readout (or f) integrated out.
+    def model(self, likelihood: Likelihood) -> Callable:
+        """The NumPyro model ``(X, Y=None)``: the readout (or f) integrated out where the likelihood allows it.
 
         Args:
-            likelihood: the noise model, whose noise_std may be a site of its own.
+            likelihood: its parameters may be sites of their own. Labels come encoded, one column per class.
 
         Example:
             >>> import bayes_nn as bnn, jax.numpy as jnp, numpyro
@@ -69,11 +77,18 @@ class Prior(abc.ABC):
             (4, 1)
         """
 
-        def model(X: Array, Y: Array | None = None) -> Array:
+        def model(X: Array, Y: Array | None = None, outputs: int = 1) -> Array:
+            outputs = outputs if Y is None else Y.shape[1]
             latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1:])
+            if not isinstance(likelihood, Gaussian):
+                latents |= self.function_weights(X, outputs)
             values = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
-            marginal = CollapsedGaussian(self.process(values, X), likelihood.noise_variance(values), X.shape[0])
-            return numpyro.sample("y", marginal if Y is None else marginal.with_outputs(Y.shape[1]), obs=Y)
+            process = self.process(values, X)
+            if isinstance(likelihood, Gaussian):
+                collapsed = CollapsedGaussian(process, likelihood.noise_variance(values), X.shape[0], outputs)
+                return numpyro.sample("y", collapsed, obs=Y)
+            given_f = likelihood.distribution(values, process.function(values[self.function_site])).to_event(1)
+            return numpyro.sample("y", given_f, obs=None if Y is None else likelihood.observed(Y))
 
         return model
 
@@ -93,13 +108,9 @@ class CollapsedGaussian(dist.Distribution):
     support = constraints.real_matrix
     pytree_data_fields = ("process", "noise_variance")
 
-    def __init__(self, process: Process, noise_variance: Array, rows: int, outputs: int = 1) -> None:
+    def __init__(self, process: Process, noise_variance: Array, rows: int, outputs: int) -> None:
         self.process, self.noise_variance = process, noise_variance
         super().__init__(batch_shape=(), event_shape=(rows, outputs))
-
-    def with_outputs(self, outputs: int) -> "CollapsedGaussian":
-        """The same marginal for another number of outputs."""
-        return CollapsedGaussian(self.process, self.noise_variance, self.event_shape[0], outputs)
 
     def log_prob(self, value: Float[Array, "N C"]) -> Float[Array, ""]:
         """Log evidence given z, in nats."""

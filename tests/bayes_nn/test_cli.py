@@ -49,7 +49,7 @@ def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.to_csv(path, index=False)
     out = tmp_path / "posterior.nc"
-    done = run("fit", path, "--target", "price", "--prior", "nngp", "--depth", 1, "--out", out)
+    done = run("fit", path, "--target", "price", "--prior", "nngp", "--depth", 1, "--sampler", "smc", "--out", out)
     assert done.exit_code == 0, done.output
     assert "log evidence" in done.output
     assert "noise_std" in done.output

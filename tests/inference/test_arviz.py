@@ -9,7 +9,11 @@ import bayes_nn as bnn
 from bayes_nn import inference, priors
 
 mpl.use("Agg")
-SAMPLERS = {"nuts": inference.NUTS(warmup=200, draws=200), "smc": inference.SMC(particles=128)}
+SAMPLERS = {
+    "infinite_hmc": inference.InfiniteHMC(warmup=300, draws=300),
+    "nuts": inference.NUTS(warmup=200, draws=200),
+    "smc": inference.SMC(particles=128),
+}
 
 
 @pytest.fixture(scope="module", params=SAMPLERS)
@@ -24,8 +28,8 @@ def tree(posterior):
 
 
 def test_groups_and_dimensions(tree, posterior):
-    expected = {"posterior", "sample_stats", "posterior_predictive", "log_likelihood", "observed_data", "constant_data"}
-    assert set(tree.children) == expected
+    drawn = {"posterior", "sample_stats", "posterior_predictive", "log_likelihood", "prior", "prior_predictive"}
+    assert set(tree.children) == drawn | {"observed_data", "constant_data"}
     assert tree.posterior["hidden_weight_0"].dims == ("chain", "draw", "column", "unit_0")
     assert tree.posterior["f"].dims == ("chain", "draw", "row")
     assert tree.posterior["readout"].shape == (*posterior.shape, 5, 1)
@@ -85,12 +89,27 @@ def test_exact_posteriors_offer_draws_of_the_function(small_data):
     assert np.isfinite(az.loo(tree).elpd)
 
 
-def test_nuts_has_no_evidence_and_says_what_to_do(small_data):
-    settings = inference.NUTS(chains=2, warmup=20, draws=20)
+@pytest.mark.statistical
+def test_the_prior_is_drawn_as_it_is_defined(tree):
+    """500 draws: means of hidden weights and log medians of a hyperparameter within 5 standard errors."""
+    weights = tree.prior["hidden_weight_0"].values
+    assert tree.prior["hidden_weight_0"].dims == ("chain", "draw", "column", "unit_0")
+    assert abs(weights.mean()) < 5 / weights.size**0.5
+    assert abs(weights.std() - 1) < 5 / (2 * weights.size) ** 0.5
+    log_noise = np.log(tree.prior["noise_std"].values)
+    assert abs(log_noise.mean() - np.log(0.3)) < 5 * 0.75 / log_noise.size**0.5
+    assert tree.prior_predictive["y"].dims == ("chain", "draw", "row")
+
+
+def test_chains_get_their_evidence_on_demand(small_data):
+    settings = inference.InfiniteHMC(chains=2, warmup=25, draws=25)
     with pytest.warns(bnn.ConvergenceWarning):
         posterior = bnn.fit(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), *small_data, sampler=settings)
-    with pytest.raises(ValueError, match="fit with sampler='smc'"):
-        _ = posterior.log_evidence
+    assert posterior.evidence is None
+    evidence = posterior.log_evidence
+    assert evidence.method == "smc"
+    assert np.isfinite(evidence.value)
+    assert posterior.log_evidence is evidence
 
 
 def test_hmc_runs(small_data):

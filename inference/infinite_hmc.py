@@ -1,0 +1,188 @@
+"""Infinite-dimensional HMC: Markov chains of the moves that leave the prior of the hidden weights invariant.
+
+The moves are those of SMC (:mod:`bayes_nn.inference.move`). Warm-up raises the temperature from near the prior
+to the posterior, which spares the chains the modes that a start far out would fall into, and adapts the step size
+and the Gaussian reference of the hyperparameters; both are fixed afterwards.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
+from bayes_nn.inference.checkpoint import Checkpoint
+from bayes_nn.inference.move import (
+    SLICE_POINTS,
+    MoveInfo,
+    Particle,
+    Reference,
+    evaluate,
+    fit_reference,
+    hamiltonian_move,
+    reference_of,
+    slice_move,
+)
+from bayes_nn.inference.parallel import map_islands
+from bayes_nn.inference.progress import Report
+from bayes_nn.inference.settings import CHUNK, InfiniteHMC, calls
+from bayes_nn.inference.target import Target
+
+#: Temperature that warm-up starts from; it reaches 1 after ``ANNEALED`` of the warm-up moves.
+FIRST_TEMPERATURE, ANNEALED = 1e-4, 0.5
+
+
+class Chain(NamedTuple):
+    """State of one chain.
+
+    Attributes:
+        key: raw random key of the moves to come, (2,).
+        particle: where the chain is.
+        log_step: logarithm of the largest angle of one step.
+    """
+
+    key: Array
+    particle: Particle
+    log_step: Float[Array, ""]
+
+
+class Moves(NamedTuple):
+    """What a chain did in one compiled call, leading axis ``CHUNK``."""
+
+    u: Float[Array, "K D"]
+    log_prior: Float[Array, " K"]
+    log_likelihood: Float[Array, " K"]
+    log_step: Float[Array, " K"]
+    info: MoveInfo
+
+
+@partial(jax.jit, static_argnames="settings")
+def _start(target: Target, key: Array, settings: InfiniteHMC) -> tuple[Chain, Reference]:
+    key_u, key_chains, key_reference = jax.random.split(key, 3)
+    u = target.sample_prior(key_u, (settings.chains,))
+    particles = map_islands(evaluate, settings.chains)(target, u)
+    keys = jax.random.key_data(jax.random.split(key_chains, settings.chains))
+    start = jnp.full(settings.chains, jnp.log(0.3))
+    prior = fit_reference(target.sample_prior(key_reference, (256,)), target.n_hyperparameters)
+    return Chain(keys, particles, start), prior
+
+
+@partial(jax.jit, static_argnames="settings")
+def _advance(
+    target: Target, chains: Chain, reference: Reference, temperatures: Array, gains: Array, settings: InfiniteHMC
+) -> tuple[Chain, Moves]:
+    """``CHUNK`` moves of every chain; a gain of 0 leaves the step size alone."""
+    split = jax.vmap(partial(jax.random.split, num=3))(jax.random.wrap_key_data(chains.key))
+    directions = jax.vmap(lambda key: jax.random.normal(key, (CHUNK, target.dimension)))(split[:, 1])
+    uniforms = jax.vmap(lambda key: jax.random.uniform(key, (CHUNK, SLICE_POINTS + 1)))(split[:, 2])
+
+    def one_chain(shared: tuple, own: tuple) -> tuple[Particle, Array, Moves]:
+        (target, reference, temperatures, gains), (particle, log_step, *noise) = shared, own
+
+        def move(carry: tuple[Particle, Array], each: tuple) -> tuple[tuple[Particle, Array], Moves]:
+            (particle, log_step), (noise, temperature, gain) = carry, each
+            if target.has_many_latents:
+                step_size = jnp.exp(log_step)
+                particle, info = hamiltonian_move(
+                    noise, particle, target, reference, temperature, step_size, settings.max_steps
+                )
+                log_step = log_step + gain * (info.acceptance - settings.target_accept)
+                log_step = jnp.clip(log_step, jnp.log(1e-4), jnp.log(jnp.pi / 2))
+            else:
+                particle, info = slice_move(noise, particle, target, reference, temperature)
+            moves = Moves(particle.u, particle.log_prior, particle.log_likelihood, log_step, info)
+            return (particle, log_step), moves
+
+        carry, moves = jax.lax.scan(move, (particle, log_step), (tuple(noise), temperatures, gains))
+        return *carry, moves
+
+    shared = target, reference, temperatures, gains
+    particles, log_step, moves = map_islands(one_chain, settings.chains)(
+        shared, (chains.particle, chains.log_step, directions, uniforms)
+    )
+    return Chain(jax.random.key_data(split[:, 0]), particles, log_step), moves
+
+
+_reference_of = jax.jit(reference_of)
+
+
+def _fit(history: Float[np.ndarray, "chains moves H"]) -> Reference:
+    """The reference of all chains; moments by NumPy, since the number of moves grows and nothing shall be retraced."""
+    points = history.reshape(history.shape[0] * history.shape[1], -1) if history.size else np.zeros((1, 0))
+    centred = points - points.mean(axis=0)
+    moments = points.mean(axis=0), centred.T @ centred / len(points), np.float64(len(points))
+    return jax.tree.map(np.asarray, _reference_of(*moments))
+
+
+def warm_up_schedule(count: int) -> tuple[Float[np.ndarray, " W"], Float[np.ndarray, " W"]]:
+    """Temperatures and step-size gains of the warm-up moves."""
+    progress = np.arange(count) / (ANNEALED * count)
+    return FIRST_TEMPERATURE ** np.clip(1.0 - progress, 0.0, 1.0), np.where(progress < 1.0, 1.0, 0.3)
+
+
+def run_infinite_hmc(
+    target: Target,
+    settings: InfiniteHMC,
+    key: Array,
+    report: Report = lambda fraction, text: None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Draw from the posterior over u.
+
+    Args:
+        target: the posterior.
+        settings: numbers of chains, draws and steps.
+        key: random key.
+        report: called after every compiled call.
+        checkpoint: where to keep the state, and to go on from.
+
+    Returns:
+        Draws of u (chains, draws, D), and the sampler's statistics under the names ArviZ reads.
+    """
+    hint_at_idle_cores()
+    checkpoint = checkpoint or Checkpoint.nowhere()
+    warmup, draws = calls(settings.warmup), calls(settings.draws)
+    temperatures, gains = warm_up_schedule(warmup * CHUNK)
+    kept: list[Any] = []
+    with one_blas_thread_per_device():
+        saved = checkpoint.load("chains")
+        start = jax.tree.map(np.asarray, _start(target, key, settings)) if saved is None else ()
+        done, chains, reference, history, log_steps = saved or (0, *start, None, None)
+        kept = [checkpoint.load(f"draws_{number}") for number in range(warmup, done)]
+        for number in range(done, warmup + draws):
+            part = slice(number * CHUNK, (number + 1) * CHUNK)
+            sampling = number >= warmup
+            heat = np.ones(CHUNK) if sampling else temperatures[part]
+            gain = np.zeros(CHUNK) if sampling else gains[part]
+            chains, moves = _advance(target, chains, reference, heat, gain, settings)
+            # Through the host, so that the next call sees arguments placed alike and is not compiled anew.
+            chains, moves = jax.tree.map(np.asarray, (chains, moves))
+            if sampling:
+                kept.append(moves)
+                checkpoint.save(f"draws_{number}", moves)
+            else:
+                annealing = number * CHUNK < ANNEALED * len(temperatures)
+                recent = moves.u[..., : target.n_hyperparameters]
+                history = recent if annealing else np.concatenate([history, recent], axis=1)
+                reference = _fit(history)
+                log_steps = moves.log_step if annealing else np.concatenate([log_steps, moves.log_step], axis=1)
+                if number == warmup - 1:
+                    chains = chains._replace(log_step=np.full(settings.chains, log_steps.mean()))
+            checkpoint.save("chains", (number + 1, chains, reference, history, log_steps))
+            acceptance = moves.info.acceptance.mean()
+            phase = "sampling" if sampling else "warm-up"
+            report((number + 1) / (warmup + draws), f"{phase}, acceptance {acceptance:.2f}")
+    all_moves = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1)[:, : settings.draws], *kept)
+    info = all_moves.info
+    sample_stats = {
+        "lp": all_moves.log_prior + all_moves.log_likelihood,
+        "energy": info.energy,
+        "acceptance_rate": info.acceptance,
+        "diverging": info.diverging,
+        "n_steps": info.steps,
+        "step_size": np.exp(all_moves.log_step),
+    }
+    return all_moves.u, sample_stats

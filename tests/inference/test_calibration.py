@@ -1,0 +1,105 @@
+"""Simulation-based calibration (Talts et al. 2018, arXiv:1804.06788) of every sampler.
+
+Latents and data are drawn from the prior and the posterior is sampled; the ranks of what was drawn among 99 posterior
+draws are uniform if the sampler is right. Ranked are f at two inputs of the data and two new ones, the log likelihood
+and the hyperparameters: 200 replications, fixed seeds, and a chi-squared test over 10 bins for each. The smallest
+p-value must exceed 1% over their number, so that a right sampler fails less than once in 100.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy import stats
+
+import bayes_nn as bnn
+from bayes_nn import inference
+from bayes_nn.inference.infinite_hmc import run_infinite_hmc
+from bayes_nn.inference.nuts import run_nuts
+from bayes_nn.inference.parallel import map_islands
+from bayes_nn.inference.smc import run_smc
+from bayes_nn.inference.target import Target
+
+REPLICATIONS, ROWS, RANKED = 200, 12, 99
+INPUTS = jnp.asarray(np.random.default_rng(0).normal(size=(ROWS + 2, 2)))
+WATCHED = jnp.array([0, 5, ROWS, ROWS + 1])
+NET = bnn.mlp(depth=1, weight_std=bnn.Shared(dist.LogNormal(0.35, 0.5)), bias_std=0.3)
+PRIOR = bnn.BayesianNetwork(NET, width=3)
+LIKELIHOODS = {
+    "Gaussian": bnn.Gaussian(dist.LogNormal(-1.0, 0.5)),
+    "Bernoulli": bnn.Bernoulli((0, 1)),
+    "Categorical": bnn.Categorical((0, 1, 2)),
+}
+OUTPUTS = {"Gaussian": 1, "Bernoulli": 1, "Categorical": 3}
+
+
+def chains(run, settings):
+    def sample(target, key):
+        return run(target, settings, key)[0]
+
+    return sample
+
+
+SAMPLERS = {
+    "infinite_hmc": chains(run_infinite_hmc, inference.InfiniteHMC(chains=2, warmup=200, draws=500)),
+    "nuts": chains(run_nuts, inference.NUTS(chains=2, warmup=200, draws=300)),
+    "smc": lambda target, key: run_smc(target, inference.SMC(particles=128, islands=2), key).u,
+}
+
+
+@jax.jit
+def simulate(target, key):
+    """u, f at the watched inputs, and encoded data drawn from the prior."""
+    key_u, key_readout, key_y = jax.random.split(key, 3)
+    u = target.sample_prior(key_u)
+    values = target.values(u)
+    process = PRIOR.process(values, INPUTS)
+    readout = values.get("readout", jax.random.normal(key_readout, (4, target.Y.shape[1])))
+    f = process.function(readout)
+    y = target.likelihood.draw(key_y, values, f[:ROWS])
+    return u, f[WATCHED], y
+
+
+@jax.jit
+def ranked(target, draws, keys):
+    """f at the watched inputs, log likelihood and hyperparameters of every draw."""
+
+    def one(target, own):
+        u, key = own
+        values = target.values(u)
+        if target.likelihood.conjugate:
+            process = PRIOR.process(values, target.X)
+            readout = process.draw(key, target.Y, target.likelihood.noise_variance(values))["readout"]
+        else:
+            readout = values["readout"]
+        f = PRIOR.process(values, INPUTS).function(readout)[WATCHED]
+        return jnp.concatenate([f[:, 0], target.log_likelihood(u)[None], u[: target.n_hyperparameters]])
+
+    return map_islands(one, len(draws))(target, (draws, keys))
+
+
+def encoded(name, y):
+    return jnp.eye(3)[y] if name == "Categorical" else y.reshape(ROWS, 1) * 1.0
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_ranks_are_uniform(sampler, likelihood):
+    ranks = []
+    for key in jax.random.split(jax.random.key(11), REPLICATIONS):
+        key_data, key_sampler, key_f, key_choice = jax.random.split(key, 4)
+        blank = Target(INPUTS[:ROWS], jnp.zeros((ROWS, OUTPUTS[likelihood])), PRIOR, LIKELIHOODS[likelihood])
+        u, f, y = simulate(blank, key_data)
+        target = Target(blank.X, encoded(likelihood, y), PRIOR, LIKELIHOODS[likelihood])
+        draws = SAMPLERS[sampler](target, key_sampler).reshape(-1, target.dimension)
+        spaced = np.linspace(0, len(draws) - 1, RANKED).astype(int)
+        if sampler == "smc":
+            spaced = np.asarray(jax.random.choice(key_choice, len(draws), (RANKED,), replace=False))
+        posterior = ranked(target, jnp.asarray(draws[spaced]), jax.random.split(key_f, RANKED))
+        truth = np.concatenate([f[:, 0], [target.log_likelihood(u)], u[: target.n_hyperparameters]])
+        ranks.append((np.asarray(posterior) < truth).sum(axis=0))
+    counts = np.stack([np.bincount(column // 10, minlength=10) for column in np.array(ranks).T])
+    p_values = stats.chisquare(counts, axis=1).pvalue
+    assert p_values.min() > 0.01 / len(p_values), (p_values, counts)

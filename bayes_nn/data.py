@@ -84,8 +84,8 @@ def class_numbers(values: Any, classes: tuple, name: str) -> Int[np.ndarray, " N
         ValueError: for a label that is none of them.
     """
     labels = as_labels(values, name)
-    foreign = np.setdiff1d(labels, np.asarray(classes))
-    if foreign.size:
+    foreign = np.setdiff1d(labels, np.asarray(classes)).tolist()
+    if foreign:
         raise ValueError(f"{name} holds {foreign[0]!r}, which is not among the classes {classes}")
     place = {label: number for number, label in enumerate(classes)}
     return np.array([place[label] for label in labels.tolist()], dtype=int)
@@ -98,8 +98,8 @@ def as_targets(values: Any, likelihood: Likelihood, name: str) -> Float[np.ndarr
         ValueError: for values that the likelihood is not for.
     """
     if isinstance(likelihood, Labels):
-        classes = likelihood.classes or likelihood.classes_of(as_labels(values, name))
-        return likelihood.encode(class_numbers(values, classes, name), len(classes))
+        assert likelihood.classes is not None, "with_classes comes first"
+        return likelihood.encode(class_numbers(values, likelihood.classes, name), len(likelihood.classes))
     return as_matrix(values, name)
 
 

@@ -104,17 +104,12 @@ class Labels(Likelihood):
         """The classes, given or found in the data.
 
         Raises:
-            ValueError: if fewer than two are seen, or one is not among the given.
+            ValueError: if fewer than two are seen.
         """
         found = tuple(np.unique(labels).tolist())
         if len(found) < 2:
             raise ValueError(f"y has the single class {found[0]!r}: there is nothing to explain")
-        if self.classes is None:
-            return found
-        foreign = [label for label in found if label not in self.classes]
-        if foreign:
-            raise ValueError(f"y holds {foreign[0]!r}, which is not among the classes {self.classes}")
-        return self.classes
+        return found if self.classes is None else self.classes
 
     def among(self, labels: np.ndarray) -> Self:
         """The same likelihood with its classes known."""

@@ -6,13 +6,13 @@ without its dependencies. Both sides are compiled, in float64, on the same cores
 
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from timing import best_seconds
 
 import bayes_nn as bnn
 from bayes_nn.priors.infinite_width import kernel_matrices
@@ -35,16 +35,6 @@ def neural_tangents_stax():
     from neural_tangents import stax
 
     return stax
-
-
-def seconds(function, *arguments, repeats=7):
-    jax.block_until_ready(function(*arguments))
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        jax.block_until_ready(function(*arguments))
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 def floor(X, depth):
@@ -96,20 +86,19 @@ def main():
     ]
     print(f"NNGP and NTK together{'':14} {'theirs':>8} {'ours':>8} {'ratio':>6} {'target':>7} {'difference':>11}")
     for name, mine, theirs, x, target in cases:
-        a, b = seconds(theirs, x), seconds(mine, x)
+        a, b = best_seconds(theirs, x), best_seconds(mine, x)
         pairs = zip(mine(x), theirs(x), strict=True)
         gap = max(float(jnp.abs(k - t).max() / jnp.abs(t).max()) for k, t in pairs)
         print(f"{name:35} {a:8.4f} {b:8.4f} {b / a:6.2f} {target:7.2f} {gap:11.1e}", flush=True)
     plain = np.asarray(X)
-    lower = seconds(lambda: floor(plain, 3), repeats=3)
-    print(f"floor in NumPy, dense: {lower:.4f} s; ours / floor {seconds(ours(3), X) / lower:.2f}")
+    lower = best_seconds(lambda: floor(plain, 3), repeats=3)
+    print(f"floor in NumPy, dense: {lower:.4f} s; ours / floor {best_seconds(ours(3), X) / lower:.2f}")
     sizes = (500, 1000, 2000, 4000)
     wide = jnp.asarray(RNG.normal(size=(max(sizes), 64)))
-    print(
-        f"growth in N {sizes}: exponent {exponent(sizes, [seconds(ours(3), wide[:n], repeats=5) for n in sizes]):.2f}"
-    )
+    by_size = [best_seconds(ours(3), wide[:n], repeats=5) for n in sizes]
+    print(f"growth in N {sizes}: exponent {exponent(sizes, by_size):.2f}")
     depths = (2, 4, 8, 16)
-    by_depth = [seconds(ours(depth), X[:1000], repeats=5) for depth in depths]
+    by_depth = [best_seconds(ours(depth), X[:1000], repeats=5) for depth in depths]
     print(f"growth in depth {depths}: exponent {exponent(depths, by_depth):.2f}")
 
 

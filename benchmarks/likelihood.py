@@ -6,8 +6,6 @@ it with its floating-point operations at the rate of large matrix products on th
 device, with the gradient of NumPyro's LowRankMultivariateNormal.
 """
 
-import time
-
 import bayes_nn as bnn
 
 bnn.use_all_cores()
@@ -15,6 +13,7 @@ bnn.use_all_cores()
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpyro.distributions as dist  # noqa: E402
+from timing import best_seconds  # noqa: E402
 
 from bayes_nn.environment import one_blas_thread_per_device  # noqa: E402
 from bayes_nn.inference.parallel import map_islands  # noqa: E402
@@ -24,16 +23,9 @@ PARTICLES = 128
 INPUTS = 10
 
 
-def per_gradient(function, *arguments, repeats=5):
+def per_gradient(function, *arguments):
     """Best of several runs, milliseconds per gradient, compilation left out."""
-    compiled = jax.jit(function)
-    jax.block_until_ready(compiled(*arguments))
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
-        times.append(time.perf_counter() - started)
-    return 1e3 * min(times) / PARTICLES
+    return 1e3 * best_seconds(jax.jit(function), *arguments, repeats=5) / PARTICLES
 
 
 def operations(rows, width):
@@ -58,13 +50,7 @@ def matrix_rate():
 
     compiled = jax.jit(map_islands(products, devices))
     with one_blas_thread_per_device():
-        jax.block_until_ready(compiled(0, A))
-        times = []
-        for _ in range(5):
-            started = time.perf_counter()
-            jax.block_until_ready(compiled(0, A))
-            times.append(time.perf_counter() - started)
-    return devices * repeats * 2 * size**3 / min(times)
+        return devices * repeats * 2 * size**3 / best_seconds(compiled, 0, A, repeats=5)
 
 
 def setting(rows, width):

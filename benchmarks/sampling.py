@@ -103,7 +103,8 @@ def measured(run, target, settings, X_new, budget):
 
 def ours(target, settings, report, budget):
     """Infinite-dimensional HMC."""
-    return infinite_hmc.run_infinite_hmc(target, settings, jax.random.key(1), report)
+    u, _, stats = infinite_hmc.run_infinite_hmc(target, settings, jax.random.key(1), report)
+    return u, stats
 
 
 def theirs(target, settings, report, budget):

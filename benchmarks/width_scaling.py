@@ -55,7 +55,7 @@ def main(widths):
             network = bnn.BayesianNetwork(bnn.mlp(depth), width)
             target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, bnn.Gaussian())
             started = time.perf_counter()
-            u, stats = run_infinite_hmc(target, SETTINGS, jax.random.key(1))
+            u, _, stats = run_infinite_hmc(target, SETTINGS, jax.random.key(1))
             seconds = time.perf_counter() - started
             quantities = az.convert_to_dataset({"f": np.asarray(watched(target, jnp.asarray(u)))})
             ess = 1e3 * float(np.median(az.ess(quantities)["f"])) / stats["n_steps"].sum()

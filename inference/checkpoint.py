@@ -29,11 +29,6 @@ class Checkpoint:
     folder: Path | None
 
     @classmethod
-    def nowhere(cls) -> "Checkpoint":
-        """A checkpoint that keeps nothing."""
-        return cls(None)
-
-    @classmethod
     def of(cls, folder: str | Path | None, target: Target, settings: Any, key: Array) -> "Checkpoint":
         """The checkpoint of a run, new or to be continued.
 
@@ -47,7 +42,7 @@ class Checkpoint:
             ValueError: if the folder holds another run.
         """
         if folder is None:
-            return cls.nowhere()
+            return NOWHERE
         folder = checked_folder(folder)
         checkpoint, mark = cls(folder), fingerprint(target, settings, key)
         known = checkpoint.load("fingerprint")
@@ -88,6 +83,10 @@ class Checkpoint:
             for path in sorted(written, key=lambda path: path.name == "fingerprint.pickle"):
                 path.unlink()
             self.folder.rmdir()
+
+
+#: Keeps nothing.
+NOWHERE = Checkpoint(None)
 
 
 def checked_folder(folder: str | Path) -> Path:

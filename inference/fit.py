@@ -18,7 +18,7 @@ from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
-from bayes_nn.inference.target import Target, log_likelihoods
+from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian, Labels, Likelihood
 from bayes_nn.priors.prior import Prior
 
@@ -213,17 +213,16 @@ def _run(
     if isinstance(settings, InfiniteHMC):
         from bayes_nn.inference.infinite_hmc import run_infinite_hmc
 
-        u, sample_stats = run_infinite_hmc(target, settings, key, report, checkpoint)
+        u, log_likelihood, sample_stats = run_infinite_hmc(target, settings, key, report, checkpoint)
         sampler = "infinite_hmc"
     else:
         from bayes_nn.inference.nuts import run_nuts
 
-        u, sample_stats = run_nuts(target, settings, key, report, checkpoint)
+        u, log_likelihood, sample_stats = run_nuts(target, settings, key, report, checkpoint)
         sampler = "hmc" if isinstance(settings, HMC) else "nuts"
-    values = _all_values(target, u)
     return {
-        "values": values,
-        "log_likelihood": log_likelihoods(target, values),
+        "values": _all_values(target, u),
+        "log_likelihood": log_likelihood,
         "sample_stats": sample_stats,
         "sampler": sampler,
     }

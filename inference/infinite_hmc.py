@@ -6,18 +6,17 @@ and the Gaussian reference of the hyperparameters; both are fixed afterwards.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
-from bayes_nn.inference.checkpoint import Checkpoint
+from bayes_nn.inference.chains import Draws, run_chains
+from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.move import (
     SLICE_POINTS,
-    MoveInfo,
     Particle,
     Reference,
     evaluate,
@@ -46,17 +45,23 @@ class Chain(NamedTuple):
 
     key: Array
     particle: Particle
-    log_step: Float[Array, ""]
+    log_step: Float[Array | np.ndarray, ""]
 
 
-class Moves(NamedTuple):
-    """What a chain did in one compiled call, leading axis ``CHUNK``."""
+class State(NamedTuple):
+    """All chains, and what warm-up has learnt.
 
-    u: Float[Array, "K D"]
-    log_prior: Float[Array, " K"]
-    log_likelihood: Float[Array, " K"]
-    log_step: Float[Array, " K"]
-    info: MoveInfo
+    Attributes:
+        chains: stacked.
+        reference: of all chains.
+        history: hyperparameters since the last call of the annealing, (chains, moves, H).
+        log_steps: steps taken meanwhile, (chains, moves).
+    """
+
+    chains: Chain
+    reference: Reference
+    history: Float[np.ndarray, "chains moves H"]
+    log_steps: Float[np.ndarray, "chains moves"]
 
 
 @partial(jax.jit, static_argnames="settings")
@@ -73,16 +78,16 @@ def _start(target: Target, key: Array, settings: InfiniteHMC) -> tuple[Chain, Re
 @partial(jax.jit, static_argnames="settings")
 def _advance(
     target: Target, chains: Chain, reference: Reference, temperatures: Array, gains: Array, settings: InfiniteHMC
-) -> tuple[Chain, Moves]:
+) -> tuple[Chain, dict[str, Array]]:
     """``CHUNK`` moves of every chain; a gain of 0 leaves the step size alone."""
     split = jax.vmap(partial(jax.random.split, num=3))(jax.random.wrap_key_data(chains.key))
     directions = jax.vmap(lambda key: jax.random.normal(key, (CHUNK, target.dimension)))(split[:, 1])
     uniforms = jax.vmap(lambda key: jax.random.uniform(key, (CHUNK, SLICE_POINTS + 1)))(split[:, 2])
 
-    def one_chain(shared: tuple, own: tuple) -> tuple[Particle, Array, Moves]:
+    def one_chain(shared: tuple, own: tuple) -> tuple[Particle, Array, dict[str, Array]]:
         (target, reference, temperatures, gains), (particle, log_step, *noise) = shared, own
 
-        def move(carry: tuple[Particle, Array], each: tuple) -> tuple[tuple[Particle, Array], Moves]:
+        def move(carry: tuple[Particle, Array], each: tuple) -> tuple[tuple[Particle, Array], dict[str, Array]]:
             (particle, log_step), (noise, temperature, gain) = carry, each
             if target.has_many_latents:
                 step_size = jnp.exp(log_step)
@@ -93,8 +98,16 @@ def _advance(
                 log_step = jnp.clip(log_step, jnp.log(1e-4), jnp.log(jnp.pi / 2))
             else:
                 particle, info = slice_move(noise, particle, target, reference, temperature)
-            moves = Moves(particle.u, particle.log_prior, particle.log_likelihood, log_step, info)
-            return (particle, log_step), moves
+            return (particle, log_step), {
+                "u": particle.u,
+                "log_likelihood": particle.log_likelihood,
+                "lp": particle.log_prior + particle.log_likelihood,
+                "energy": info.energy,
+                "acceptance_rate": info.acceptance,
+                "diverging": info.diverging,
+                "n_steps": info.steps,
+                "log_step": log_step,
+            }
 
         carry, moves = jax.lax.scan(move, (particle, log_step), (tuple(noise), temperatures, gains))
         return *carry, moves
@@ -128,8 +141,8 @@ def run_infinite_hmc(
     settings: InfiniteHMC,
     key: Array,
     report: Report = lambda fraction, text: None,
-    checkpoint: Checkpoint | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    checkpoint: Checkpoint = NOWHERE,
+) -> tuple[np.ndarray, np.ndarray, Draws]:
     """Draw from the posterior over u.
 
     Args:
@@ -140,49 +153,38 @@ def run_infinite_hmc(
         checkpoint: where to keep the state, and to go on from.
 
     Returns:
-        Draws of u (chains, draws, D), and the sampler's statistics under the names ArviZ reads.
+        Draws of u (chains, draws, D), their log likelihood (chains, draws), and the sampler's statistics under the
+        names ArviZ reads.
     """
-    hint_at_idle_cores()
-    checkpoint = checkpoint or Checkpoint.nowhere()
-    warmup, draws = calls(settings.warmup), calls(settings.draws)
+    H, warmup = target.n_hyperparameters, calls(settings.warmup)
     temperatures, gains = warm_up_schedule(warmup * CHUNK)
-    kept: list[Any] = []
-    with one_blas_thread_per_device():
-        saved = checkpoint.load("chains")
-        start = jax.tree.map(np.asarray, _start(target, key, settings)) if saved is None else ()
-        done, chains, reference, history, log_steps = saved or (0, *start, None, None)
-        kept = [checkpoint.load(f"draws_{number}") for number in range(warmup, done)]
-        for number in range(done, warmup + draws):
-            part = slice(number * CHUNK, (number + 1) * CHUNK)
-            sampling = number >= warmup
-            heat = np.ones(CHUNK) if sampling else temperatures[part]
-            gain = np.zeros(CHUNK) if sampling else gains[part]
-            chains, moves = _advance(target, chains, reference, heat, gain, settings)
-            # Through the host, so that the next call sees arguments placed alike and is not compiled anew.
-            chains, moves = jax.tree.map(np.asarray, (chains, moves))
-            if sampling:
-                kept.append(moves)
-                checkpoint.save(f"draws_{number}", moves)
-            else:
-                annealing = number * CHUNK < ANNEALED * len(temperatures)
-                recent = moves.u[..., : target.n_hyperparameters]
-                history = recent if annealing else np.concatenate([history, recent], axis=1)
-                reference = _fit(history)
-                log_steps = moves.log_step if annealing else np.concatenate([log_steps, moves.log_step], axis=1)
-                if number == warmup - 1:
-                    chains = chains._replace(log_step=np.full(settings.chains, log_steps.mean()))
-            checkpoint.save("chains", (number + 1, chains, reference, history, log_steps))
-            acceptance = moves.info.acceptance.mean()
-            phase = "sampling" if sampling else "warm-up"
-            report((number + 1) / (warmup + draws), f"{phase}, acceptance {acceptance:.2f}")
-    all_moves = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1)[:, : settings.draws], *kept)
-    info = all_moves.info
-    sample_stats = {
-        "lp": all_moves.log_prior + all_moves.log_likelihood,
-        "energy": info.energy,
-        "acceptance_rate": info.acceptance,
-        "diverging": info.diverging,
-        "n_steps": info.steps,
-        "step_size": np.exp(all_moves.log_step),
-    }
-    return all_moves.u, sample_stats
+
+    def start() -> State:
+        chains, reference = jax.tree.map(np.asarray, _start(target, key, settings))
+        return State(chains, reference, np.empty((settings.chains, 0, H)), np.empty((settings.chains, 0)))
+
+    def advance(state: State, number: int) -> tuple[State, Draws]:
+        sampling, part = number >= warmup, slice(number * CHUNK, (number + 1) * CHUNK)
+        heat = np.ones(CHUNK) if sampling else temperatures[part]
+        gain = np.zeros(CHUNK) if sampling else gains[part]
+        # Through the host, so that the next call sees arguments placed alike and is not compiled anew.
+        chains, draws = jax.tree.map(np.asarray, _advance(target, state.chains, state.reference, heat, gain, settings))
+        state = state._replace(chains=chains)
+        if not sampling:
+            state = _adapt(state, draws["u"][..., :H], draws["log_step"], heat[0] < 1.0, number == warmup - 1)
+        return state, draws
+
+    u, log_likelihood, stats = run_chains(settings, start, advance, report, checkpoint)
+    stats["step_size"] = np.exp(stats.pop("log_step"))
+    return u, log_likelihood, stats
+
+
+def _adapt(state: State, hyperparameters: np.ndarray, log_steps: np.ndarray, annealing: bool, last: bool) -> State:
+    """Fit the reference to the moves since the end of the annealing, or to the latest; fix the step in the end."""
+    if not annealing:
+        hyperparameters = np.concatenate([state.history, hyperparameters], axis=1)
+        log_steps = np.concatenate([state.log_steps, log_steps], axis=1)
+    chains = state.chains
+    if last:
+        chains = chains._replace(log_step=np.full(len(log_steps), log_steps.mean()))
+    return State(chains, _fit(hyperparameters), hyperparameters, log_steps)

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpyro.infer.hmc import hmc
 
-from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
-from bayes_nn.inference.checkpoint import Checkpoint
+from bayes_nn.inference.chains import Draws, run_chains
+from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import CHUNK, HMC, NUTS, calls
@@ -60,6 +60,7 @@ def _advance(target: Target, states: Any, settings: NUTS) -> tuple[Any, dict[str
             return state, {
                 "u": state.z,
                 "lp": -state.potential_energy,
+                "log_likelihood": -state.potential_energy - target.log_prior(state.z),
                 "energy": state.energy,
                 "acceptance_rate": state.accept_prob,
                 "diverging": state.diverging,
@@ -77,8 +78,8 @@ def run_nuts(
     settings: NUTS,
     key: Array,
     report: Report = lambda fraction, text: None,
-    checkpoint: Checkpoint | None = None,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    checkpoint: Checkpoint = NOWHERE,
+) -> tuple[np.ndarray, np.ndarray, Draws]:
     """Draw from the posterior over u.
 
     Args:
@@ -89,29 +90,19 @@ def run_nuts(
         checkpoint: where to keep the state, and to go on from.
 
     Returns:
-        Draws of u (chains, draws, D), and the sampler's statistics under the names ArviZ reads.
+        Draws of u (chains, draws, D), their log likelihood (chains, draws), and the sampler's statistics under the
+        names ArviZ reads.
     """
-    hint_at_idle_cores()
-    checkpoint = checkpoint or Checkpoint.nowhere()
-    warmup, draws = calls(settings.warmup), calls(settings.draws)
-    with one_blas_thread_per_device():
-        done, states = checkpoint.load("chains") or (0, _start(target, key, settings))
-        # NumPyro's kernel learns the length of the warm-up when it is initialised; tracing is enough.
-        jax.eval_shape(partial(_start, settings=settings), target, key)
-        kept = [checkpoint.load(f"draws_{number}") for number in range(warmup, done)]
-        for number in range(done, warmup + draws):
-            states, moves = _advance(target, states, settings)
-            moves = jax.tree.map(np.asarray, moves)
-            if number >= warmup:
-                kept.append(moves)
-                checkpoint.save(f"draws_{number}", moves)
-            checkpoint.save("chains", (number + 1, states))
-            phase = "sampling" if number >= warmup else "warm-up"
-            steps = moves["n_steps"].mean()
-            report((number + 1) / (warmup + draws), f"{phase}, {steps:.0f} gradients per draw")
-    stats = {name: np.concatenate([one[name] for one in kept], axis=1)[:, : settings.draws] for name in kept[0]}
-    u = stats.pop("u")
+    # NumPyro's kernel learns the length of the warm-up when it is initialised; for a resumed run tracing is enough.
+    jax.eval_shape(partial(_start, settings=settings), target, key)
+    u, log_likelihood, stats = run_chains(
+        settings,
+        lambda: _start(target, key, settings),
+        lambda states, _: _advance(target, states, settings),
+        report,
+        checkpoint,
+    )
     if not isinstance(settings, HMC):
         depth = np.ceil(np.log2(stats["n_steps"] + 1)).astype(int)
         stats |= {"tree_depth": depth, "reached_max_treedepth": depth >= settings.max_tree_depth}
-    return u, stats
+    return u, log_likelihood, stats

@@ -43,23 +43,51 @@ class SMC:
             raise ValueError(
                 f"SMC needs at least 8 particles and 1 island; got {self.particles} particles, {self.islands} islands"
             )
-        if self.max_steps < 1:
-            raise ValueError(f"max_steps must be at least 1; got {self.max_steps}")
+        _check_max_steps(self.max_steps)
         if not 0.1 <= self.target_ess <= 0.99:
             raise ValueError(f"target_ess is a fraction between 0.1 and 0.99; got {self.target_ess}")
 
 
 @dataclass(frozen=True)
-class InfiniteHMC:
-    """Settings of infinite-dimensional HMC, whose acceptance does not fall as the width grows.
-
-    Where only hyperparameters are sampled its move is an elliptical slice.
+class Chains:
+    """What all Markov chain samplers have in common; choose one of them instead.
 
     Args:
         chains: independent chains.
-        warmup: moves per chain that raise the temperature and adapt the sampler, thrown away.
+        warmup: draws per chain that adapt the sampler, thrown away.
         draws: draws kept per chain.
         target_accept: acceptance the step size is adapted to.
+
+    Raises:
+        ValueError: for a setting out of range.
+    """
+
+    chains: int = 4
+    warmup: int = 500
+    draws: int = 500
+    target_accept: float = 0.8
+
+    def __post_init__(self) -> None:
+        if min(self.chains, self.warmup) < 1 or self.draws < 4:
+            raise ValueError(
+                f"sampling needs at least 1 chain, 1 warm-up draw and 4 draws; got {self.chains} chains, "
+                f"{self.warmup} warm-up and {self.draws} draws"
+            )
+        if not 0.0 < self.target_accept < 1.0:
+            raise ValueError(f"target_accept must lie between 0 and 1; got {self.target_accept}")
+
+
+@dataclass(frozen=True)
+class InfiniteHMC(Chains):
+    """Settings of infinite-dimensional HMC, whose acceptance does not fall as the width grows.
+
+    Where only hyperparameters are sampled its move is an elliptical slice. Warm-up raises the temperature too.
+
+    Args:
+        chains: see :class:`Chains`.
+        warmup: see :class:`Chains`.
+        draws: see :class:`Chains`.
+        target_accept: see :class:`Chains`.
         max_steps: most gradient evaluations in one trajectory.
 
     Raises:
@@ -70,25 +98,23 @@ class InfiniteHMC:
         4
     """
 
-    chains: int = 4
-    warmup: int = 500
-    draws: int = 500
     target_accept: float = 0.75
     max_steps: int = 128
 
     def __post_init__(self) -> None:
-        _check_chains(self)
+        super().__post_init__()
+        _check_max_steps(self.max_steps)
 
 
 @dataclass(frozen=True)
-class NUTS:
+class NUTS(Chains):
     """Settings of NumPyro's No-U-Turn sampler on the collapsed posterior.
 
     Args:
-        chains: independent chains.
-        warmup: adaptation draws per chain, thrown away.
-        draws: draws kept per chain.
-        target_accept: acceptance the step size is adapted to.
+        chains: see :class:`Chains`.
+        warmup: see :class:`Chains`.
+        draws: see :class:`Chains`.
+        target_accept: see :class:`Chains`.
         max_tree_depth: doublings of a trajectory at most.
 
     Raises:
@@ -99,14 +125,7 @@ class NUTS:
         4
     """
 
-    chains: int = 4
-    warmup: int = 500
-    draws: int = 500
-    target_accept: float = 0.8
     max_tree_depth: int = 10
-
-    def __post_init__(self) -> None:
-        _check_chains(self)
 
 
 @dataclass(frozen=True)
@@ -120,13 +139,6 @@ class HMC(NUTS):
     trajectory_length: float = 1.5707963267948966
 
 
-def _check_chains(settings: InfiniteHMC | NUTS) -> None:
-    if min(settings.chains, settings.warmup) < 1 or settings.draws < 4:
-        raise ValueError(
-            f"sampling needs at least 1 chain, 1 warm-up draw and 4 draws; got {settings.chains} chains, "
-            f"{settings.warmup} warm-up and {settings.draws} draws"
-        )
-    if isinstance(settings, InfiniteHMC) and settings.max_steps < 1:
-        raise ValueError(f"max_steps must be at least 1; got {settings.max_steps}")
-    if not 0.0 < settings.target_accept < 1.0:
-        raise ValueError(f"target_accept must lie between 0 and 1; got {settings.target_accept}")
+def _check_max_steps(max_steps: int) -> None:
+    if max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1; got {max_steps}")

@@ -20,7 +20,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
-from bayes_nn.inference.checkpoint import Checkpoint
+from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.evidence import ACCEPTANCE_BAND, Evidence, combine_islands
 from bayes_nn.inference.move import (
     SLICE_POINTS,
@@ -196,7 +196,7 @@ def run_smc(
     settings: SMC,
     key: Array,
     report: Report = lambda fraction, text: None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> SMCRun:
     """Run all islands to temperature 1.
 
@@ -211,7 +211,6 @@ def run_smc(
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
-    checkpoint = checkpoint or Checkpoint.nowhere()
     with one_blas_thread_per_device():
         saved: tuple[list[np.ndarray], Island] | None = checkpoint.load("islands")
         temperatures, islands = saved or ([], _first(target, settings, key))

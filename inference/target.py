@@ -43,8 +43,7 @@ class Target:
     @property
     def latents(self) -> Latents:
         """All latents in the order of u."""
-        latents = self.hyperparameters | self.prior.hidden_weights(self.X.shape[1:])
-        return latents if self.likelihood.conjugate else latents | self.function_weights
+        return self.prior.latents(self.likelihood, self.X, self.Y.shape[1])
 
     @property
     def function_weights(self) -> Latents:

@@ -57,6 +57,11 @@ class Prior(abc.ABC):
         """The standard-normal latents that f is linear in given z: the whitened f, or a network's readout."""
         return {self.function_site: standard_normal((len(X), outputs))}
 
+    def latents(self, likelihood: Likelihood, X: Float[Array, "N *shape"], outputs: int) -> Latents:
+        """All of z: hyperparameters (the noise too), hidden weights, and where f is sampled what it is linear in."""
+        latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1:])
+        return latents if likelihood.conjugate else latents | self.function_weights(X, outputs)
+
     @abc.abstractmethod
     def process(
         self, values: dict[str, Array], X: Float[Array, "N d"], X_new: Float[Array, "T d"] | None = None
@@ -79,9 +84,7 @@ class Prior(abc.ABC):
 
         def model(X: Array, Y: Array | None = None, outputs: int = 1) -> Array:
             outputs = outputs if Y is None else Y.shape[1]
-            latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1:])
-            if not isinstance(likelihood, Gaussian):
-                latents |= self.function_weights(X, outputs)
+            latents = self.latents(likelihood, X, outputs)
             values = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
             process = self.process(values, X)
             if isinstance(likelihood, Gaussian):

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 import bayes_nn as bnn
-from bayes_nn.cli import app, read_table
+from bayes_nn.cli import app
+from bayes_nn.tables import read_table
 
 SMALL = ["--width", "3", "--depth", "1", "--particles", "16", "--islands", "2"]
 

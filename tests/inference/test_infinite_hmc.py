@@ -33,7 +33,7 @@ def test_the_step_does_not_shrink_as_the_width_grows(small_data):
     for width in (4, 256):
         network = bnn.BayesianNetwork(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.3), width)
         target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, bnn.Gaussian(0.3))
-        _, stats = infinite_hmc.run_infinite_hmc(target, inference.InfiniteHMC(2, 200, 50), jax.random.key(0))
+        _, _, stats = infinite_hmc.run_infinite_hmc(target, inference.InfiniteHMC(2, 200, 50), jax.random.key(0))
         assert 0.6 < stats["acceptance_rate"].mean() < 0.95
         steps.append(stats["step_size"].mean())
     assert steps[1] > steps[0]

@@ -10,7 +10,7 @@ help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, demo/evidence.png.
-	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 48 --out demo
+	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 96 --out demo
 
 test: check  ## Everything CI runs: checks, then the tests.
 	$(BIN)/python -m pytest --ignore=tests/test_docstrings.py --numprocesses 2 --dist loadfile

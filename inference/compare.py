@@ -18,7 +18,7 @@ from bayes_nn.inference.fit import checked_key, checked_likelihood, fit_and_keep
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.settings import SMC
 from bayes_nn.likelihood import Labels, Likelihood
-from bayes_nn.priors.gaussian_process import JITTER
+from bayes_nn.priors.gaussian_process import JITTER, LATENT_JITTER
 from bayes_nn.priors.prior import Prior
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -131,7 +131,7 @@ def compare(
     rows.sort(key=lambda row: -row.log_evidence)
     settings = {
         "likelihood": str(likelihood),
-        "jitter": JITTER,
+        "jitter": JITTER if likelihood.conjugate else LATENT_JITTER,
         "splits": len(parts),
         "rows": len(y),
         "inputs": math.prod(as_matrix(X, "X", positions=True).shape[1:]),

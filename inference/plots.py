@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bayes_nn.inference.verdict import paired_difference
 
@@ -47,6 +48,7 @@ def plot_evidence(comparison: "Comparison") -> Figure:
         axes[1].axvline(0.0, color="0.6", linewidth=1.0, zorder=0)
         axes[1].set_xlabel(f"lpd over {baseline.name}, nats per test point\n(bars: 2 SE, paired)")
     for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.grid(axis="x", color="0.9")
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.tick_params(axis="y", length=0)

@@ -1,6 +1,6 @@
 """Bayesian networks on the first standard UCI splits, all standard deviations inferred, by the default sampler.
 
-Run with ``python benchmarks/uci_networks.py ../shared [splits]``. One hidden layer of 50 ReLU units, as in the
+Run with ``python benchmarks/uci_networks.py ../shared [splits] [data ...]``. One hidden layer of 50 ReLU units, as in the
 published figures, which are printed beside ours with those of NNGP regression on the same splits. Key: the number of
 the split.
 """
@@ -20,10 +20,10 @@ import numpy as np  # noqa: E402
 from bayes_nn import inference  # noqa: E402
 
 
-def main(shared, splits):
+def main(shared, splits, names):
     reference = json.loads((shared / "reference" / "uci_nngp.json").read_text())
     warnings.simplefilter("ignore", bnn.ConvergenceWarning)
-    for name in ("yacht", "energy", "concrete"):
+    for name in names:
         with np.load(shared / "data" / "uci_regression" / f"{name}.npz") as file:
             X, y, tests = file["X"], file["y"].ravel(), file["test_idx"]
         scores, started, diagnoses = [], time.perf_counter(), []
@@ -59,4 +59,5 @@ def main(shared, splits):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    chosen = sys.argv[3:] or ["yacht", "energy", "concrete"]
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5, chosen)

@@ -1,8 +1,8 @@
 """Bayesian networks on the first standard UCI splits, all standard deviations inferred, by the default sampler.
 
-Run with ``python benchmarks/uci_networks.py ../shared [splits] [data ...]``. One hidden layer of 50 ReLU units, as in the
-published figures, which are printed beside ours with those of NNGP regression on the same splits. Key: the number of
-the split.
+Run with ``python benchmarks/uci_networks.py ../shared [splits] [data ...]``. One hidden layer of 50 ReLU units,
+as in the published figures, which are printed beside ours with those of NNGP regression on the same splits. Key: the
+number of the split.
 """
 
 import json

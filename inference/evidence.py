@@ -1,11 +1,14 @@
 """Evidence estimates with an error bar and a word on whether to trust them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
+
+#: Ways to estimate an evidence.
+Method = Literal["exact", "smc", "thermodynamic", "bridge", "nested", "importance", "laplace"]
 
 #: Standard deviation (nats) of log Z between islands above which they are said to disagree.
 LARGEST_ISLAND_SPREAD = 1.0

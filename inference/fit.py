@@ -12,12 +12,12 @@ import pandas as pd
 from jaxtyping import Array
 
 from bayes_nn.data import Scale, checked_pair, with_classes
-from bayes_nn.inference.checkpoint import Checkpoint
+from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.diagnostics import ConvergenceWarning
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.progress import Report, progress_bar
-from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
+from bayes_nn.inference.settings import HMC, NUTS, SMC, Chains, InfiniteHMC
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian, Labels, Likelihood
 from bayes_nn.priors.prior import Prior
@@ -102,14 +102,8 @@ def fit_and_keep(
     progress: bool | str,
 ) -> tuple[Posterior, Checkpoint]:
     """:func:`fit` without warnings, its checkpoint left in place: a fit that has ended is read back from it."""
-    if not isinstance(prior, Prior):
-        raise ValueError(f"expected a prior such as bayes_nn.priors.NNGP(net); got {prior!r}")
-    likelihood = with_classes(likelihood, y)
-    inputs, targets = checked_pair(X, y, likelihood, duplicates=duplicates)
-    prior.check_inputs(inputs.shape[1:])
+    target, scale = prepare(prior, X, y, likelihood, standardize, duplicates)
     columns = tuple(str(c) for c in X.columns) if isinstance(X, pd.DataFrame) else ()
-    scale = Scale.of(inputs, targets, standardize, labels=isinstance(likelihood, Labels))
-    target = Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood)
     settings = choose_sampler(target, sampler)
     key = checked_key(key)
     kept = Checkpoint.of(checkpoint if settings != "exact" else None, target, settings, key)
@@ -122,6 +116,23 @@ def fit_and_keep(
         report(1.0, "checking convergence")
         _ = posterior.convergence
     return posterior, kept
+
+
+def prepare(
+    prior: Prior, X: Any, y: Any, likelihood: Likelihood, standardize: bool, duplicates: str
+) -> tuple[Target, Scale]:
+    """Checked data on the model's scale under a prior, and the way back.
+
+    Raises:
+        ValueError: for bad data, or what is no prior.
+    """
+    if not isinstance(prior, Prior):
+        raise ValueError(f"expected a prior such as bayes_nn.priors.NNGP(net); got {prior!r}")
+    likelihood = with_classes(likelihood, y)
+    inputs, targets = checked_pair(X, y, likelihood, duplicates=duplicates)
+    prior.check_inputs(inputs.shape[1:])
+    scale = Scale.of(inputs, targets, standardize, labels=isinstance(likelihood, Labels))
+    return Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood), scale
 
 
 def checked_key(key: int | Array) -> Array:
@@ -210,22 +221,27 @@ def _run(
             "sampler": "smc",
             "evidence": run.evidence,
         }
-    if isinstance(settings, InfiniteHMC):
-        from bayes_nn.inference.infinite_hmc import run_infinite_hmc
-
-        u, log_likelihood, sample_stats = run_infinite_hmc(target, settings, key, report, checkpoint)
-        sampler = "infinite_hmc"
-    else:
-        from bayes_nn.inference.nuts import run_nuts
-
-        u, log_likelihood, sample_stats = run_nuts(target, settings, key, report, checkpoint)
-        sampler = "hmc" if isinstance(settings, HMC) else "nuts"
+    u, log_likelihood, sample_stats = run_markov_chains(target, settings, key, report, checkpoint)
     return {
         "values": _all_values(target, u),
         "log_likelihood": log_likelihood,
         "sample_stats": sample_stats,
-        "sampler": sampler,
+        "sampler": next(name for name, kind in _NAMED.items() if type(settings) is kind),
     }
+
+
+def run_markov_chains(
+    target: Target, settings: Chains, key: Array, report: Report, checkpoint: Checkpoint = NOWHERE
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Draws of u (chains, draws, D), their log likelihood, and statistics, by the sampler that the settings are of."""
+    if isinstance(settings, InfiniteHMC):
+        from bayes_nn.inference.infinite_hmc import run_infinite_hmc
+
+        return run_infinite_hmc(target, settings, key, report, checkpoint)
+    assert isinstance(settings, NUTS)
+    from bayes_nn.inference.nuts import run_nuts
+
+    return run_nuts(target, settings, key, report, checkpoint)
 
 
 def _all_values(target: Target, u: np.ndarray) -> dict[str, np.ndarray]:

@@ -62,14 +62,15 @@ class Posterior:
     def log_evidence(self) -> Evidence:
         """log p(y) in nats, for y on the scale the model sees (standardised by default).
 
-        After Markov chains, which do not estimate it, the first call runs SMC on the same prior and data.
+        After Markov chains, which do not estimate it, the first call runs SMC on the same prior and data until the
+        standard error is below 0.1 nats, or for about ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
         """
         if self.evidence is not None:
             return self.evidence
-        from bayes_nn.inference.smc import run_smc
+        from bayes_nn.inference.evidence_methods import estimate
 
         with progress_bar(f"evidence of {self.target.prior.name}") as report:
-            return run_smc(self.target, SMC(), jax.random.fold_in(self.key, 2), report).evidence
+            return estimate(self.target, "smc", SMC(), jax.random.fold_in(self.key, 2), 0.1, 600.0, report)
 
     @cached_property
     def feature_information(self) -> FeatureInformation:

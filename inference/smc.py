@@ -36,6 +36,7 @@ from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
+from bayes_nn.inference.tempering_path import TemperingPath, second_opinions
 
 
 class Island(NamedTuple):
@@ -181,12 +182,14 @@ class SMCRun(NamedTuple):
     Attributes:
         u: equally weighted draws, (islands, particles, D).
         log_likelihood: log p(y | z) of every draw, (islands, particles).
+        path: log likelihoods of the particles at every temperature, from the prior on.
         sample_stats: energy, acceptance, divergences and step counts of every particle's last move.
         evidence: log Z with its error.
     """
 
     u: Float[np.ndarray, "I P D"]
     log_likelihood: Float[np.ndarray, "I P"]
+    path: TemperingPath
     sample_stats: dict[str, np.ndarray]
     evidence: Evidence
 
@@ -212,17 +215,25 @@ def run_smc(
     """
     hint_at_idle_cores()
     with one_blas_thread_per_device():
-        saved: tuple[list[np.ndarray], Island] | None = checkpoint.load("islands")
-        temperatures, islands = saved or ([], _first(target, settings, key))
-        while len(temperatures) < settings.max_temperatures and not (temperatures and temperatures[-1].min() >= 1.0):
+        saved: tuple[list[tuple[np.ndarray, np.ndarray]], Island] | None = checkpoint.load("islands")
+        visited, islands = saved or ([], _first(target, settings, key))
+        if not visited:
+            visited.append(_where(islands))
+        while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
             islands = _temper(target, islands, settings)
-            now = np.asarray(islands.temperature)
-            temperatures.append(now)
-            checkpoint.save("islands", (temperatures, islands))
+            visited.append(_where(islands))
+            now = visited[-1][0]
+            checkpoint.save("islands", (visited, islands))
             # Temperatures grow about geometrically, so the bar follows their logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
             report(fraction, f"temperature {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
-    return _summarise(islands, np.stack(temperatures, axis=1), settings)
+    return _summarise(
+        islands, TemperingPath(*(np.stack(each, axis=1) for each in zip(*visited, strict=True))), settings
+    )
+
+
+def _where(islands: Island) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]:
+    return np.asarray(islands.temperature), np.asarray(islands.particles.log_likelihood)
 
 
 def _first(target: Target, settings: SMC, key: Array) -> Island:
@@ -232,7 +243,7 @@ def _first(target: Target, settings: SMC, key: Array) -> Island:
     return _start(target, keys, u, settings)
 
 
-def _summarise(final: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun:
+def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:
     islands: Any = jax.tree.map(np.asarray, final)
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
     low, high = ACCEPTANCE_BAND
@@ -244,9 +255,13 @@ def _summarise(final: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun
         reasons += (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
     if islands.info.diverging.mean() > 0.05:
         reasons += (f"{islands.info.diverging.mean():.0%} of the last trajectories diverged",)
+    checks, doubts = second_opinions(path, islands.log_evidence)
+    reasons += doubts
     details = {
         "log_evidence_by_island": islands.log_evidence.tolist(),
-        "temperatures": temperatures.tolist(),
+        "variance_by_island": islands.variance.tolist(),
+        **checks,
+        "temperatures": path.temperatures[:, 1:].tolist(),
         "acceptance_by_island": islands.acceptance.tolist(),
         "step_size_by_island": islands.step_size.tolist(),
         "gradient_evaluations": int(islands.gradients.sum()),
@@ -262,6 +277,7 @@ def _summarise(final: Island, temperatures: np.ndarray, settings: SMC) -> SMCRun
     return SMCRun(
         islands.particles.u,
         islands.particles.log_likelihood,
+        path,
         stats,
         Evidence(value, mcse, "smc", not reasons, reasons, details),
     )

@@ -1,0 +1,158 @@
+"""Evidence of one prior by the method the user asks for."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from bayes_nn.inference.evidence import Evidence, Method
+from bayes_nn.inference.fit import Sampler, checked_key, checked_likelihood, choose_sampler, prepare, run_markov_chains
+from bayes_nn.inference.progress import Report, progress_bar
+from bayes_nn.inference.rounds import Round, repeat_rounds
+from bayes_nn.inference.settings import SMC, Chains
+from bayes_nn.inference.target import Target
+from bayes_nn.likelihood import Likelihood
+from bayes_nn.priors.prior import Prior
+
+#: Least effective fraction of particles that thermodynamic integration steps by, for temperatures close together.
+INTEGRATION_ESS = 0.9
+
+
+def log_evidence(
+    prior: Prior,
+    X: Any,
+    y: Any,
+    method: Method | None = None,
+    likelihood: Likelihood | None = None,
+    standardize: bool = True,
+    key: int | Array = 0,
+    *,
+    tolerance: float = 0.1,
+    max_seconds: float = 600.0,
+    sampler: Sampler = None,
+    duplicates: str = "error",
+    progress: bool = True,
+) -> Evidence:
+    """Estimate log p(y) in nats, for y on the standardised scale by default.
+
+    Args:
+        prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
+        X: inputs, as in :func:`bayes_nn.fit`.
+        y: targets, likewise.
+        method: ``"exact"`` (no latents), ``"smc"`` (the choice where there are latents), ``"thermodynamic"`` (the same
+            runs, the mean log likelihood integrated over the temperature), ``"bridge"`` (Markov chains against a
+            reference; needs a posterior that is not far from its prior), ``"importance"`` (draws from the prior; few
+            data or wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"laplace"`` (one peak
+            only, an approximation without an error bar, never ``reliable``), or None for the sensible one.
+        likelihood: ``Gaussian()`` when left out.
+        standardize: as in :func:`bayes_nn.fit`.
+        key: a JAX key or an integer seed.
+        tolerance: standard error to reach, nats; islands are added until it is, and particles where islands disagree.
+        max_seconds: time after which nothing more is begun; one round is always run.
+        sampler: settings: ``inference.SMC(...)`` for ``"smc"`` and ``"thermodynamic"``, those of Markov chains
+            for ``"bridge"``.
+        duplicates: as in :func:`bayes_nn.fit`.
+        progress: show a progress bar on a terminal, with the running estimate and its error.
+
+    Returns:
+        The evidence. ``details["stopped"]`` says whether the tolerance was reached or the time was spent.
+
+    Raises:
+        ValueError: for bad data or settings, or a method that does not fit the prior.
+
+    Example:
+        >>> import bayes_nn as bnn, numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(20, 2))
+        >>> network = bnn.BayesianNetwork(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1), width=50)
+        >>> evidence = log_evidence(network, X, X[:, 0], "importance", bnn.Gaussian(0.5))
+        >>> evidence.mcse < 0.1 and evidence.reliable
+        True
+    """
+    if method is not None and method not in get_args(Method):
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(map(repr, get_args(Method)))}")
+    if not tolerance > 0.0 or not max_seconds > 0.0:
+        raise ValueError(f"tolerance and max_seconds must be positive; got {tolerance} and {max_seconds}")
+    target, _ = prepare(prior, X, y, checked_likelihood(likelihood), standardize, duplicates)
+    settings = _checked_settings(target, method, sampler)
+    with progress_bar(f"evidence of {prior.name}", enabled=progress) as report:
+        return estimate(target, method or "smc", settings, checked_key(key), tolerance, max_seconds, report)
+
+
+def _checked_settings(target: Target, method: Method | None, sampler: Sampler) -> SMC | Chains:
+    """The settings of the method's sampler.
+
+    Raises:
+        ValueError: if the method does not fit the prior, or the sampler not the method.
+    """
+    if not target.prior.updated:
+        raise ValueError(f"{target.prior.name} has a code length instead of an evidence: use bayes_nn.fit")
+    if method == "exact" and target.latents:
+        choose_sampler(target, "exact")
+    wanted = Chains if method == "bridge" else SMC
+    settings = choose_sampler(target, sampler or ("infinite_hmc" if method == "bridge" else "smc"))
+    if settings == "exact":
+        return SMC()
+    if not isinstance(settings, wanted):
+        chosen = "settings of Markov chains" if method == "bridge" else "inference.SMC(...)"
+        raise ValueError(f"method {method or 'smc'!r} takes {chosen} as its sampler; got {sampler!r}")
+    return settings
+
+
+def estimate(
+    target: Target,
+    method: Method,
+    settings: SMC | Chains,
+    key: Array,
+    tolerance: float,
+    max_seconds: float,
+    report: Report,
+) -> Evidence:
+    """The evidence of a target by a method; exact wherever there are no latents."""
+    if not target.latents:
+        return Evidence(float(target.log_likelihood(jnp.zeros(0))), 0.0, "exact")
+    if method == "laplace":
+        from bayes_nn.inference.laplace import laplace
+
+        return laplace(target, key, report)
+
+    def one_round(key: Array, effort: int, report: Report) -> Round:
+        if method == "importance":
+            from bayes_nn.inference.importance import importance_round
+
+            return importance_round(target, key, effort, report)
+        if method == "nested":
+            from bayes_nn.inference.nested import nested_round
+
+            return nested_round(target, key, effort, report)
+        if isinstance(settings, Chains):
+            from bayes_nn.inference.bridge import bridge_round
+
+            return bridge_round(target, _sample(target, settings), key, effort, report)
+        return _tempered_round(target, replace(settings, particles=settings.particles * effort), method, key, report)
+
+    return repeat_rounds(one_round, method, key, tolerance, max_seconds, report)
+
+
+def _tempered_round(target: Target, settings: SMC, method: Method, key: Array, report: Report) -> Round:
+    from bayes_nn.inference.smc import run_smc
+
+    if method == "thermodynamic":
+        settings = replace(settings, target_ess=max(settings.target_ess, INTEGRATION_ESS))
+    run = run_smc(target, settings, key, report)
+    details = run.evidence.details
+    if method == "thermodynamic":
+        log_evidence, correction = run.path.thermodynamic_integral()
+        bias = float(abs(correction.mean()))
+        return Round(log_evidence, run.path.integral_variance(), run.evidence.reasons, details, bias)
+    log_evidence, variance = (np.array(details[f"{name}_by_island"]) for name in ("log_evidence", "variance"))
+    return Round(log_evidence, variance, run.evidence.reasons, details)
+
+
+def _sample(target: Target, settings: Chains) -> Any:
+    def sample(key: Array, effort: int, report: Report) -> tuple[np.ndarray, np.ndarray]:
+        longer = replace(settings, warmup=settings.warmup * effort, draws=settings.draws * effort)
+        return run_markov_chains(target, longer, key, report)[:2]
+
+    return sample

@@ -1,0 +1,92 @@
+"""Nested slice sampling with BlackJAX, for targets of few latents: evidence from shrinking likelihood shells."""
+
+from functools import partial
+from typing import Any
+
+import blackjax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from blackjax.ns.base import NSInfo
+from blackjax.ns.utils import log_weights
+from jax.scipy.special import logsumexp
+from jaxtyping import Array
+
+from bayes_nn.environment import one_blas_thread_per_device
+from bayes_nn.inference.parallel import map_islands
+from bayes_nn.inference.progress import Report
+from bayes_nn.inference.rounds import Round
+from bayes_nn.inference.target import Target
+
+#: Independent runs side by side; points replaced at a time; iterations of one compiled call.
+RUNS, DELETED, ITERATIONS = 2, 20, 10
+#: Points alive in every run at effort 1, and slices for each new one as a multiple of the latents.
+LIVE, SLICES = 200, 2
+#: Most latents: the number of likelihood evaluations grows with their square.
+LARGEST_DIMENSION = 100
+#: Share of the evidence left among the live points at which a run ends, as a logarithm.
+REMAINDER = -4.0
+
+
+def _sampler(target: Target) -> Any:
+    slices = max(5, SLICES * target.dimension)
+    return blackjax.nss(target.log_prior, target.log_likelihood, num_inner_steps=slices, num_delete=DELETED)
+
+
+@partial(jax.jit, static_argnames="live")
+def _start(target: Target, keys: Array, live: int) -> Any:
+    def one_run(target: Target, key: Array) -> Any:
+        key = jax.random.wrap_key_data(key)
+        return _sampler(target).init(target.sample_prior(key, (live,)), rng_key=key)
+
+    return map_islands(one_run, RUNS)(target, keys)
+
+
+@jax.jit
+def _advance(target: Target, keys: Array, states: Any) -> tuple[Any, Any]:
+    """``ITERATIONS`` replacements in every run, and the points that died."""
+
+    def one_run(target: Target, own: tuple[Array, Any]) -> tuple[Any, Any]:
+        key, state = own
+
+        def step(state: Any, key: Array) -> tuple[Any, Any]:
+            state, info = _sampler(target).step(key, state)
+            return state, info.particles
+
+        return jax.lax.scan(step, state, jax.random.split(jax.random.wrap_key_data(key), ITERATIONS))
+
+    return map_islands(one_run, RUNS)(target, (keys, states))
+
+
+def nested_round(target: Target, key: Array, effort: int, report: Report) -> Round:
+    """Evidence of ``RUNS`` independent runs (Yallup, Kroupa and Handley 2026, arXiv:2601.23252).
+
+    Raises:
+        ValueError: for more latents than ``LARGEST_DIMENSION``.
+    """
+    if target.dimension > LARGEST_DIMENSION:
+        raise ValueError(
+            f"nested sampling of {target.dimension} latents is hopeless (at most {LARGEST_DIMENSION}): use method='smc'"
+        )
+    key_start, key_steps, key_volumes = jax.random.split(key, 3)
+    dead: list[Any] = []
+    with one_blas_thread_per_device():
+        states = _start(target, jax.random.key_data(jax.random.split(key_start, RUNS)), LIVE * effort)
+        while True:
+            keys = jax.random.key_data(jax.random.split(jax.random.fold_in(key_steps, len(dead)), RUNS))
+            # Through the host, so that the next call sees arguments placed alike and is not compiled anew.
+            states, particles = jax.tree.map(np.asarray, _advance(target, keys, states))
+            dead.append(particles)
+            remainder = states.integrator.logZ_live - np.logaddexp(states.integrator.logZ_live, states.integrator.logZ)
+            report(float(np.clip(1.0 - remainder.max() / REMAINDER, 0.0, 1.0)), f"{remainder.max():.1f} left")
+            if remainder.max() < REMAINDER:
+                break
+    found = []
+    for run in range(RUNS):
+        gone = [jax.tree.map(lambda leaf: leaf[run].reshape(-1, *leaf.shape[3:]), one) for one in dead]  # noqa: B023
+        alive = jax.tree.map(lambda leaf: leaf[run], states.particles)  # noqa: B023
+        points = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *gone, alive)
+        log_z = logsumexp(log_weights(jax.random.fold_in(key_volumes, run), NSInfo(points, None)), axis=0)
+        found.append((float(log_z.mean()), float(log_z.var(ddof=1))))
+    log_evidence, variance = np.array(found).T
+    return Round(log_evidence, variance, (), {"dead_points": len(dead) * ITERATIONS * DELETED, "live": LIVE * effort})

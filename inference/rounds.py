@@ -1,0 +1,90 @@
+"""Repeat an evidence estimate until its error is small enough or the time is spent."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from bayes_nn.inference.evidence import Evidence, combine_islands
+from bayes_nn.inference.progress import Report
+
+
+class Round(NamedTuple):
+    """Independent estimates of log Z made in one go.
+
+    Attributes:
+        log_evidence: nats.
+        variance: of each, as far as it can tell by itself.
+        reasons: why not to trust them; empty if none.
+        details: whatever the method reports besides.
+        bias: the size of a systematic error that more rounds do not lessen, nats.
+    """
+
+    log_evidence: Float[np.ndarray, " I"]
+    variance: Float[np.ndarray, " I"]
+    reasons: tuple[str, ...]
+    details: dict[str, Any]
+    bias: float = 0.0
+
+
+#: Makes a round from a key, an effort (1, 2, 4, ...: multiples of the usual number of particles or draws) and a report.
+OneRound = Callable[[Array, int, Report], Round]
+
+
+def repeat_rounds(
+    one_round: OneRound,
+    method: str,
+    key: Array,
+    tolerance: float,
+    max_seconds: float,
+    report: Report,
+) -> Evidence:
+    """Add rounds until the standard error is below ``tolerance``; start anew with twice the effort where they disagree.
+
+    Args:
+        one_round: makes independent estimates.
+        method: its name.
+        key: random key.
+        tolerance: standard error to reach, nats.
+        max_seconds: no round is begun that would, at the pace so far, end later than this.
+        report: told the running estimate and its error.
+
+    Returns:
+        The evidence; ``details["stopped"]`` says whether the tolerance was reached or the time was spent, and
+        ``details["log_evidence_by_island"]`` has all the estimates it is made of.
+    """
+    started, number, effort, running = time.perf_counter(), 0, 1, ""
+    rounds: list[Round] = []
+
+    def tell(fraction: float, text: str) -> None:
+        report(fraction, f"{running}{text}")
+
+    while True:
+        began = time.perf_counter()
+        rounds.append(one_round(jax.random.fold_in(key, number), effort, tell))
+        took = time.perf_counter() - began
+        number += 1
+        log_evidence = np.concatenate([one.log_evidence for one in rounds])
+        value, mcse, reasons = combine_islands(log_evidence, np.concatenate([one.variance for one in rounds]))
+        reasons = tuple(dict.fromkeys(reason for one in rounds for reason in one.reasons)) + reasons
+        running = f"{value:.2f} +- {mcse:.2f} nats so far, "
+        left = max_seconds - (time.perf_counter() - started)
+        if mcse <= tolerance and not reasons:
+            stopped = "tolerance"
+            break
+        if left < (2.0 * took if reasons else took):
+            stopped = "max_seconds"
+            break
+        if reasons:
+            rounds, effort = [], 2 * effort
+    mcse = float(np.hypot(mcse, np.mean([one.bias for one in rounds])))
+    details = rounds[-1].details | {
+        "log_evidence_by_island": log_evidence.tolist(),
+        "stopped": stopped,
+        "rounds": number,
+        "effort": effort,
+    }
+    return Evidence(value, mcse, method, not reasons, reasons, details)

@@ -4,7 +4,7 @@ The reference is the prior for the hidden weights, which are only identified up 
 fitted to half of the draws for the hyperparameters.
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import arviz as az
@@ -14,10 +14,12 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
+from bayes_nn.inference.fit import run_markov_chains
 from bayes_nn.inference.move import Reference, fit_reference
 from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
 from bayes_nn.inference.rounds import Round
+from bayes_nn.inference.settings import Chains
 from bayes_nn.inference.target import Target
 
 #: Draws of the reference for every draw of the posterior: they need no gradient, so they are cheap.
@@ -26,8 +28,6 @@ REFERENCE_DRAWS = 4
 GROUP = 2
 #: Effective draws of either side below which the bridge does not reach.
 SMALLEST_EFFECTIVE_DRAWS = 100.0
-
-Sample = Callable[[Array, int, Report], tuple[Float[np.ndarray, "chains draws D"], Float[np.ndarray, "chains draws"]]]
 
 
 @partial(jax.jit, static_argnames="draws")
@@ -55,10 +55,11 @@ def _log_ratios(target: Target, reference: Reference, u: Float[Array, "M D"]) ->
     return jax.lax.map(lambda one: _log_ratio(target, reference, one), u)
 
 
-def bridge_round(target: Target, sample: Sample, key: Array, effort: int, report: Report) -> Round:
+def bridge_round(target: Target, settings: Chains, key: Array, effort: int, report: Report) -> Round:
     """A bridge from every ``GROUP`` of the chains of one run."""
     key_chains, key_reference = jax.random.split(key)
-    u, log_likelihood = sample(key_chains, effort, report)
+    longer = replace(settings, warmup=settings.warmup * effort, draws=settings.draws * effort)
+    u, log_likelihood, _ = run_markov_chains(target, longer, key_chains, report)
     half = u.shape[1] // 2
     reference = fit_reference(jnp.asarray(u[:, :half].reshape(-1, u.shape[2])), target.n_hyperparameters)
     kept = u[:, half:]

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array
 
 from bayes_nn.inference.evidence import Evidence, Method
-from bayes_nn.inference.fit import Sampler, checked_key, checked_likelihood, choose_sampler, prepare, run_markov_chains
+from bayes_nn.inference.fit import Sampler, checked_key, checked_likelihood, choose_sampler, prepare
 from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.rounds import Round, repeat_rounds
 from bayes_nn.inference.settings import SMC, Chains
@@ -18,6 +18,9 @@ from bayes_nn.priors.prior import Prior
 
 #: Least effective fraction of particles that thermodynamic integration steps by, for temperatures close together.
 INTEGRATION_ESS = 0.9
+
+#: Standard error to reach, nats, and seconds after which nothing more is begun, where the user names none.
+TOLERANCE, MAX_SECONDS = 0.1, 600.0
 
 
 def log_evidence(
@@ -29,8 +32,8 @@ def log_evidence(
     standardize: bool = True,
     key: int | Array = 0,
     *,
-    tolerance: float = 0.1,
-    max_seconds: float = 600.0,
+    tolerance: float = TOLERANCE,
+    max_seconds: float = MAX_SECONDS,
     sampler: Sampler = None,
     duplicates: str = "error",
     progress: bool = True,
@@ -129,7 +132,7 @@ def estimate(
         if isinstance(settings, Chains):
             from bayes_nn.inference.bridge import bridge_round
 
-            return bridge_round(target, _sample(target, settings), key, effort, report)
+            return bridge_round(target, settings, key, effort, report)
         return _tempered_round(target, replace(settings, particles=settings.particles * effort), method, key, report)
 
     return repeat_rounds(one_round, method, key, tolerance, max_seconds, report)
@@ -148,11 +151,3 @@ def _tempered_round(target: Target, settings: SMC, method: Method, key: Array, r
         return Round(log_evidence, run.path.integral_variance(), run.evidence.reasons, details, bias)
     log_evidence, variance = (np.array(details[f"{name}_by_island"]) for name in ("log_evidence", "variance"))
     return Round(log_evidence, variance, run.evidence.reasons, details)
-
-
-def _sample(target: Target, settings: Chains) -> Any:
-    def sample(key: Array, effort: int, report: Report) -> tuple[np.ndarray, np.ndarray]:
-        longer = replace(settings, warmup=settings.warmup * effort, draws=settings.draws * effort)
-        return run_markov_chains(target, longer, key, report)[:2]
-
-    return sample

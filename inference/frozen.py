@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from blackjax.smc.ess import ess
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 from scipy import stats
@@ -71,7 +72,7 @@ def _evidence(draws: _Draws) -> Evidence:
     count = draws.log_weights.shape[1]
     log_total = logsumexp(draws.log_weights, axis=1)
     by_order = np.asarray(log_total - np.log(count))
-    effective = np.asarray(jnp.exp(2 * log_total - logsumexp(2 * draws.log_weights, axis=1)))
+    effective = np.asarray(jax.vmap(ess)(jnp.asarray(draws.log_weights)))
     of_hyperparameters = np.mean(1.0 / effective - 1.0 / count)
     correction = float(draws.corrections.mean())
     reasons = []

@@ -8,6 +8,7 @@ from functools import partial
 
 import jax
 import numpy as np
+from blackjax.smc.ess import ess
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
@@ -37,18 +38,13 @@ def prior_log_likelihoods(target: Target, key: Array, draws: int) -> Float[np.nd
     return np.asarray(_log_likelihoods(target, keys, draws))
 
 
-def effective_draws(log_likelihood: Float[np.ndarray, "..."]) -> float:
-    """Effective sample size of reweighting by the likelihood (Kish)."""
-    return float(np.exp(2.0 * logsumexp(log_likelihood) - logsumexp(2.0 * log_likelihood)))
-
-
 def importance_round(target: Target, key: Array, effort: int, report: Report) -> Round:
     """The log of the mean likelihood in every group."""
     report(0.5, f"{GROUPS * DRAWS * effort} draws from the prior")
     log_likelihood = prior_log_likelihoods(target, key, DRAWS * effort)
     log_evidence = np.asarray(logsumexp(log_likelihood, axis=1)) - np.log(DRAWS * effort)
-    effective = np.array([effective_draws(one) for one in log_likelihood])
-    total = effective_draws(log_likelihood)
+    effective = np.asarray(jax.vmap(ess)(log_likelihood))
+    total = float(ess(log_likelihood.ravel()))
     reasons: tuple[str, ...] = ()
     if total < SMALLEST_EFFECTIVE_DRAWS:
         reasons = (f"only {total:.0f} of {log_likelihood.size} prior draws carry the evidence: use method='smc'",)

@@ -1,7 +1,5 @@
 """Laplace's approximation to the evidence: a Gaussian about the highest peak found, without an error bar."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +27,7 @@ def _value_and_gradient(target: Target, u: Float[Array, " D"]) -> tuple[Array, F
     return -(prior + likelihood), -(prior_gradient + gradient)
 
 
-@partial(jax.jit)
+@jax.jit
 def _hessian(target: Target, u: Float[Array, " D"]) -> Float[Array, "D D"]:
     def row(direction: Float[Array, " D"]) -> Float[Array, " D"]:
         ahead = _value_and_gradient(target, u + STEP * direction)[1]

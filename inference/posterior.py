@@ -67,10 +67,11 @@ class Posterior:
         """
         if self.evidence is not None:
             return self.evidence
-        from bayes_nn.inference.evidence_methods import estimate
+        from bayes_nn.inference.evidence_methods import MAX_SECONDS, TOLERANCE, estimate
 
         with progress_bar(f"evidence of {self.target.prior.name}") as report:
-            return estimate(self.target, "smc", SMC(), jax.random.fold_in(self.key, 2), 0.1, 600.0, report)
+            key = jax.random.fold_in(self.key, 2)
+            return estimate(self.target, "smc", SMC(), key, TOLERANCE, MAX_SECONDS, report)
 
     @cached_property
     def feature_information(self) -> FeatureInformation:

@@ -215,10 +215,7 @@ def run_smc(
     """
     hint_at_idle_cores()
     with one_blas_thread_per_device():
-        saved: tuple[list[tuple[np.ndarray, np.ndarray]], Island] | None = checkpoint.load("islands")
-        visited, islands = saved or ([], _first(target, settings, key))
-        if not visited:
-            visited.append(_where(islands))
+        visited, islands = checkpoint.load("islands") or _first(target, settings, key)
         while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
             islands = _temper(target, islands, settings)
             visited.append(_where(islands))
@@ -227,20 +224,22 @@ def run_smc(
             # Temperatures grow about geometrically, so the bar follows their logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
             report(fraction, f"temperature {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
-    return _summarise(
-        islands, TemperingPath(*(np.stack(each, axis=1) for each in zip(*visited, strict=True))), settings
-    )
+    temperatures, log_likelihood = (np.stack(each, axis=1) for each in zip(*visited, strict=True))
+    return _summarise(islands, TemperingPath(temperatures, log_likelihood), settings)
 
 
 def _where(islands: Island) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]:
+    """Temperatures and log likelihoods, for the path."""
     return np.asarray(islands.temperature), np.asarray(islands.particles.log_likelihood)
 
 
-def _first(target: Target, settings: SMC, key: Array) -> Island:
+def _first(target: Target, settings: SMC, key: Array) -> tuple[list[tuple[np.ndarray, np.ndarray]], Island]:
+    """The beginning of the path, and islands of prior draws."""
     key_prior, key_islands = jax.random.split(key)
     u = target.sample_prior(key_prior, (settings.islands, settings.particles))
     keys = jax.random.key_data(jax.random.split(key_islands, settings.islands))
-    return _start(target, keys, u, settings)
+    islands = _start(target, keys, u, settings)
+    return [_where(islands)], islands
 
 
 def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:

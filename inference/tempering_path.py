@@ -24,6 +24,11 @@ class TemperingPath(NamedTuple):
     temperatures: Float[np.ndarray, "I T"]
     log_likelihood: Float[np.ndarray, "I T P"]
 
+    @property
+    def variance(self) -> Float[np.ndarray, "I T"]:
+        """Var_t[l], nats squared."""
+        return self.log_likelihood.var(axis=2, ddof=1)
+
     def thermodynamic_integral(self) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, " I"]]:
         """``log Z = integral of E_t[l] over t`` for every island, and what the end correction of the rule amounts to.
 
@@ -31,17 +36,16 @@ class TemperingPath(NamedTuple):
         Hurn and Wyse 2014, Statistics and Computing 24, eq. 11).
         """
         width = np.diff(self.temperatures, axis=1)
-        mean, variance = self.log_likelihood.mean(axis=2), self.log_likelihood.var(axis=2, ddof=1)
+        mean = self.log_likelihood.mean(axis=2)
         trapezoid = np.sum(width * (mean[:, 1:] + mean[:, :-1]) / 2.0, axis=1)
-        correction = -np.sum(width**2 * np.diff(variance, axis=1), axis=1) / 12.0
+        correction = -np.sum(width**2 * np.diff(self.variance, axis=1), axis=1) / 12.0
         return trapezoid + correction, correction
 
     def integral_variance(self) -> Float[np.ndarray, " I"]:
         """Variance of every island's thermodynamic integral, were its particles independent."""
         width = np.diff(self.temperatures, axis=1, prepend=0.0, append=1.0)
         weight = (width[:, 1:] + width[:, :-1]) / 2.0
-        variance = self.log_likelihood.var(axis=2, ddof=1) / self.log_likelihood.shape[2]
-        return np.sum(weight**2 * variance, axis=1)
+        return np.sum(weight**2 * self.variance, axis=1) / self.log_likelihood.shape[2]
 
     def divergence(self) -> Float[np.ndarray, " I"]:
         """KL( p(z | D) || p(z) ) of every island in nats, ``integral of t Var_t[l] over t``.
@@ -49,7 +53,7 @@ class TemperingPath(NamedTuple):
         By parts this is ``E_1[l] - log Z``; written with variances it needs no evidence, so that the identity
         log Z = E_1[l] - KL is a check. Between two temperatures ``t Var_t[l]`` is integrated as if a power of t.
         """
-        t, variance = self.temperatures, self.log_likelihood.var(axis=2, ddof=1)
+        t, variance = self.temperatures, self.variance
         low, high = t[:, 1:-1], t[:, 2:]
         with np.errstate(divide="ignore", invalid="ignore"):
             log_ratio = np.log(high / low)
@@ -76,7 +80,8 @@ def second_opinions(
     integral, correction = path.thermodynamic_integral()
     expected = path.log_likelihood[:, -1].mean(axis=1)
     divergence = path.divergence()
-    opinions = {"thermodynamic integration": integral, "the identity log Z = E[log p(y|z)] - KL": expected - divergence}
+    identity = expected - divergence
+    opinions = {"thermodynamic integration": integral, "the identity log Z = E[log p(y|z)] - KL": identity}
     doubts = []
     for name, opinion in opinions.items():
         gap = opinion - log_evidence
@@ -88,6 +93,6 @@ def second_opinions(
         "thermodynamic": float(integral.mean()),
         "expected_log_likelihood": float(expected.mean()),
         "divergence": float(divergence.mean()),
-        "identity_gap": float((expected - divergence - log_evidence).mean()),
+        "identity_gap": float((identity - log_evidence).mean()),
     }
     return figures, tuple(doubts)

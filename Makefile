@@ -13,7 +13,7 @@ demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html,
 	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 96 --out demo
 
 test: check  ## Everything CI runs: checks, then the tests.
-	$(BIN)/python -m pytest --ignore=tests/test_docstrings.py --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --ignore=tests/test_docstrings.py --numprocesses 2 --max-worker-restart 0 --dist loadfile
 
 check: $(STAMP)  ## Linter, formatter, type checker and the examples in docstrings.
 	$(BIN)/ruff check .

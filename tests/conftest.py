@@ -6,11 +6,19 @@ import bayes_nn as bnn
 
 bnn.use_all_cores()
 
+import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def release_compiled_code():
+    """Forget compiled code after each file: a function takes about 20 memory maps; Linux allows 65530 a process."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

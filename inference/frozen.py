@@ -72,7 +72,7 @@ def _evidence(draws: _Draws) -> Evidence:
     count = draws.log_weights.shape[1]
     log_total = logsumexp(draws.log_weights, axis=1)
     by_order = np.asarray(log_total - np.log(count))
-    effective = np.asarray(jax.vmap(ess)(jnp.asarray(draws.log_weights)))
+    effective = np.asarray(jax.vmap(ess)(draws.log_weights))
     of_hyperparameters = np.mean(1.0 / effective - 1.0 / count)
     correction = float(draws.corrections.mean())
     reasons = []

@@ -113,10 +113,8 @@ def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], coun
 def evaluate(target: Target, u: Float[Array, " D"]) -> Particle:
     """The particle at u."""
     if not target.has_many_latents:
-        return Particle(u, target.log_prior(u), target.log_likelihood(u), jnp.zeros(0), jnp.zeros(0))
-    log_prior, prior_gradient = jax.value_and_grad(target.log_prior)(u)
-    log_likelihood, likelihood_gradient = target.log_likelihood_and_gradient(u)
-    return Particle(u, log_prior, log_likelihood, prior_gradient, likelihood_gradient)
+        return Particle(u, *target.log_densities(u), jnp.zeros(0), jnp.zeros(0))
+    return Particle(u, *target.log_densities_and_gradients(u))
 
 
 def _tempered(particle: Particle, temperature: Array) -> Float[Array, ""]:

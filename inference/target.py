@@ -53,7 +53,7 @@ class Target:
     @property
     def n_hyperparameters(self) -> int:
         """H, the length of the hyperparameter block of u."""
-        return len(self.hyperparameters)
+        return sum(_size(prior) for prior in self.hyperparameters.values())
 
     @property
     def dimension(self) -> int:
@@ -81,7 +81,7 @@ class Target:
     @property
     def has_many_latents(self) -> bool:
         """Whether u holds more than hyperparameters, so that moves want gradients."""
-        return len(self.latents) > self.n_hyperparameters
+        return len(self.latents) > len(self.hyperparameters)
 
     def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
         """Draws of u from the prior, with leading axes ``shape``."""
@@ -119,6 +119,16 @@ class Target:
             return value, jnp.where(jnp.isfinite(value) & jnp.isfinite(gradient), gradient, 0.0)
 
         return evaluate(self, u)
+
+    def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
+        """Log prior density and log likelihood of u: the two ends of the tempering path, less the first."""
+        return self.log_prior(u), self.log_likelihood(u)
+
+    def log_densities_and_gradients(self, u: Float[Array, " D"]) -> tuple[Array, Array, Array, Array]:
+        """:meth:`log_densities`, then the gradients of both in u."""
+        log_prior, prior_gradient = jax.value_and_grad(self.log_prior)(u)
+        log_likelihood, gradient = self.log_likelihood_and_gradient(u)
+        return log_prior, log_likelihood, prior_gradient, gradient
 
 
 def _size(prior: dist.Distribution) -> int:

@@ -25,11 +25,15 @@ class Prior(abc.ABC):
         name: how tables and plots call it.
         learns_features: whether z holds hidden weights that the data update.
         updated: whether the data update z at all; False only for frozen features.
+        peeks: whether the prior itself was made from the data, so that its evidence is a diagnosis and ranks nothing.
+        approximation: what makes its evidence given z an approximation, in words; empty where it is exact.
     """
 
     name: str
     learns_features: bool = False
     updated: bool = True
+    peeks: bool = False
+    approximation: str = ""
 
     @abc.abstractmethod
     def hyperparameters(self) -> Latents:

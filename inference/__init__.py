@@ -1,6 +1,18 @@
 """Fitting priors to data and judging them: samplers, evidence, comparison, the verdict."""
 
+from bayes_nn.inference.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.evidence_methods import log_evidence
 from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
+from bayes_nn.inference.transfer import Transfer, transfer
 
-__all__ = ["HMC", "NUTS", "SMC", "InfiniteHMC", "log_evidence"]
+__all__ = [
+    "HMC",
+    "NUTS",
+    "SMC",
+    "EvidenceCurve",
+    "InfiniteHMC",
+    "Transfer",
+    "evidence_curve",
+    "log_evidence",
+    "transfer",
+]

@@ -88,8 +88,7 @@ def compare(
     parts = _parts(X, y, X_test, y_test, splits, key, duplicates, likelihood)
     for prior in named.values():
         prior.check_inputs(as_matrix(X, "X", positions=True).shape[1:])
-        if not (prior.updated or likelihood.conjugate):
-            raise ValueError(f"{prior.name} has a code length under Gaussian noise only: leave it out")
+        prior.check_targets(likelihood, as_targets(y, likelihood, "y").shape[1])
     for train_X, train_y, *_ in parts:
         checked_pair(train_X, train_y, likelihood, duplicates=duplicates)
     if sampler is not None and not isinstance(sampler, SMC):

@@ -1,6 +1,6 @@
 """Evidence estimates with an error bar and a word on whether to trust them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -47,6 +47,11 @@ class Evidence:
     def __str__(self) -> str:
         trust = "" if self.reliable else f"  NOT RELIABLE: {'; '.join(self.reasons)}"
         return f"{self.value:.3f} +- {self.mcse:.3f} nats ({self.method}){trust}"
+
+
+def approximate(evidence: Evidence, approximation: str) -> Evidence:
+    """The same evidence, whose method says that p(y | z) itself is approximate where it is."""
+    return replace(evidence, method=f"{evidence.method}, {approximation}") if approximation else evidence
 
 
 def combine_islands(

@@ -7,16 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from bayes_nn.inference.evidence import Evidence, Method
+from bayes_nn.inference.evidence import Evidence, Method, approximate
 from bayes_nn.inference.fit import Sampler, checked_key, checked_likelihood, choose_sampler, prepare
 from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.rounds import Round, repeat_rounds
-from bayes_nn.inference.settings import SMC, Chains
+from bayes_nn.inference.settings import LARGEST_TARGET_ESS, SMC, Chains
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Likelihood
 from bayes_nn.priors.prior import Prior
 
-#: Least effective fraction of particles that thermodynamic integration steps by, for temperatures close together.
+#: Least effective fraction of particles that thermodynamic integration steps by, for temperatures close together; the
+#: rest falls with the square of the effort, as the error of the rule does.
 INTEGRATION_ESS = 0.9
 
 #: Standard error to reach, nats, and seconds after which nothing more is begun, where the user names none.
@@ -55,7 +56,7 @@ def log_evidence(
         tolerance: standard error to reach, nats; islands are added until it is, and particles where islands disagree.
         max_seconds: time after which nothing more is begun; one round is always run.
         sampler: settings: ``inference.SMC(...)`` for ``"smc"`` and ``"thermodynamic"``, those of Markov chains
-            for ``"bridge"``.
+            for ``"bridge"``; the other methods take none.
         duplicates: as in :func:`bayes_nn.fit`.
         progress: show a progress bar on a terminal, with the running estimate and its error.
 
@@ -93,6 +94,8 @@ def _checked_settings(target: Target, method: Method | None, sampler: Sampler) -
         raise ValueError(f"{target.prior.name} has a code length instead of an evidence: use bayes_nn.fit")
     if method == "exact" and target.latents:
         choose_sampler(target, "exact")
+    if sampler is not None and method in ("exact", "importance", "nested", "laplace"):
+        raise ValueError(f"method {method!r} takes no sampler: leave it out; got {sampler!r}")
     wanted = Chains if method == "bridge" else SMC
     settings = choose_sampler(target, sampler or ("infinite_hmc" if method == "bridge" else "smc"))
     if settings == "exact":
@@ -112,7 +115,20 @@ def estimate(
     max_seconds: float,
     report: Report,
 ) -> Evidence:
-    """The evidence of a target by a method; exact wherever there are no latents."""
+    """The evidence of a target by a method; exact, given what the prior approximates, where there are no latents."""
+    found = _estimate(target, method, settings, key, tolerance, max_seconds, report)
+    return approximate(found, target.prior.approximation)
+
+
+def _estimate(
+    target: Target,
+    method: Method,
+    settings: SMC | Chains,
+    key: Array,
+    tolerance: float,
+    max_seconds: float,
+    report: Report,
+) -> Evidence:
     if not target.latents:
         return Evidence(float(target.log_likelihood(jnp.zeros(0))), 0.0, "exact")
     if method == "laplace":
@@ -133,16 +149,18 @@ def estimate(
             from bayes_nn.inference.bridge import bridge_round
 
             return bridge_round(target, settings, key, effort, report)
-        return _tempered_round(target, replace(settings, particles=settings.particles * effort), method, key, report)
+        return _tempered_round(target, settings, method, key, effort, report)
 
     return repeat_rounds(one_round, method, key, tolerance, max_seconds, report)
 
 
-def _tempered_round(target: Target, settings: SMC, method: Method, key: Array, report: Report) -> Round:
+def _tempered_round(target: Target, settings: SMC, method: Method, key: Array, effort: int, report: Report) -> Round:
     from bayes_nn.inference.smc import run_smc
 
+    settings = replace(settings, particles=settings.particles * effort)
     if method == "thermodynamic":
-        settings = replace(settings, target_ess=max(settings.target_ess, INTEGRATION_ESS))
+        finer = min(1.0 - (1.0 - INTEGRATION_ESS) / effort**2, LARGEST_TARGET_ESS)
+        settings = replace(settings, target_ess=max(settings.target_ess, finer))
     run = run_smc(target, settings, key, report)
     details = run.evidence.details
     if method == "thermodynamic":

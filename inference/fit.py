@@ -14,7 +14,7 @@ from jaxtyping import Array
 from bayes_nn.data import Scale, checked_pair, with_classes
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.diagnostics import ConvergenceWarning
-from bayes_nn.inference.evidence import Evidence
+from bayes_nn.inference.evidence import Evidence, approximate
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.settings import HMC, NUTS, SMC, Chains, InfiniteHMC
@@ -131,6 +131,7 @@ def prepare(
     likelihood = with_classes(likelihood, y)
     inputs, targets = checked_pair(X, y, likelihood, duplicates=duplicates)
     prior.check_inputs(inputs.shape[1:])
+    prior.check_targets(likelihood, targets.shape[1])
     scale = Scale.of(inputs, targets, standardize, labels=isinstance(likelihood, Labels))
     return Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood), scale
 
@@ -170,8 +171,6 @@ def choose_sampler(target: Target, sampler: Sampler) -> Literal["exact"] | Setti
         ValueError: for an unknown name, or a sampler that does not fit the prior.
     """
     if not target.prior.updated:
-        if not target.likelihood.conjugate:
-            raise ValueError(f"{target.prior.name} has a code length under Gaussian noise only")
         if not (sampler in (None, "smc") or isinstance(sampler, SMC)):
             raise ValueError(f"{target.prior.name} is never updated by the data: leave sampler out")
         return sampler if isinstance(sampler, SMC) else SMC()
@@ -204,7 +203,7 @@ def _run(
             "log_likelihood": np.full(EXACT_SHAPE, value),
             "sample_stats": {},
             "sampler": "exact",
-            "evidence": Evidence(value, 0.0, "exact"),
+            "evidence": approximate(Evidence(value, 0.0, "exact"), target.prior.approximation),
         }
     if isinstance(settings, SMC) and not target.prior.updated:
         from bayes_nn.inference.frozen import run_frozen
@@ -219,7 +218,7 @@ def _run(
             "log_likelihood": run.log_likelihood,
             "sample_stats": run.sample_stats,
             "sampler": "smc",
-            "evidence": run.evidence,
+            "evidence": approximate(run.evidence, target.prior.approximation),
         }
     u, log_likelihood, sample_stats = run_markov_chains(target, settings, key, report, checkpoint)
     return {

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bayes_nn.inference.target import Target
+from bayes_nn.inference.target import Density
 
 #: Energy error (nats) beyond which a trajectory counts as divergent.
 DIVERGENCE = 1000.0
@@ -110,7 +110,7 @@ def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], coun
     return Reference(mean, jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(dimension)))
 
 
-def evaluate(target: Target, u: Float[Array, " D"]) -> Particle:
+def evaluate(target: Density, u: Float[Array, " D"]) -> Particle:
     """The particle at u."""
     if not target.has_many_latents:
         return Particle(u, *target.log_densities(u), jnp.zeros(0), jnp.zeros(0))
@@ -124,7 +124,7 @@ def _tempered(particle: Particle, temperature: Array) -> Float[Array, ""]:
 def hamiltonian_move(
     noise: tuple[Float[Array, " D"], Float[Array, " U"]],
     particle: Particle,
-    target: Target,
+    target: Density,
     reference: Reference,
     temperature: Float[Array, ""],
     step_size: Float[Array, ""],
@@ -183,7 +183,7 @@ def hamiltonian_move(
 def slice_move(
     noise: tuple[Float[Array, " D"], Float[Array, " U"]],
     particle: Particle,
-    target: Target,
+    target: Density,
     reference: Reference,
     temperature: Float[Array, ""],
 ) -> tuple[Particle, MoveInfo]:

@@ -26,6 +26,8 @@ LIVE, SLICES = 200, 2
 LARGEST_DIMENSION = 100
 #: Share of the evidence left among the live points at which a run ends, as a logarithm.
 REMAINDER = -4.0
+#: Shrinkage of the prior volume, nats, at which a run is given up.
+DEEPEST = 500.0
 
 
 def _sampler(target: Target) -> Any:
@@ -70,6 +72,8 @@ def nested_round(target: Target, key: Array, effort: int, report: Report) -> Rou
         )
     key_start, key_steps, key_volumes = jax.random.split(key, 3)
     dead: list[Any] = []
+    reasons: tuple[str, ...] = ()
+    most = int(DEEPEST * LIVE * effort / (ITERATIONS * DELETED))
     with one_blas_thread_per_device():
         states = _start(target, jax.random.key_data(jax.random.split(key_start, RUNS)), LIVE * effort)
         while True:
@@ -81,6 +85,9 @@ def nested_round(target: Target, key: Array, effort: int, report: Report) -> Rou
             report(float(np.clip(1.0 - remainder.max() / REMAINDER, 0.0, 1.0)), f"{remainder.max():.1f} left")
             if remainder.max() < REMAINDER:
                 break
+            if not np.isfinite(remainder).all() or len(dead) >= most:
+                reasons = (f"ended with {np.exp(remainder.max()):.0%} of the evidence still among the live points",)
+                break
     found = []
     for run in range(RUNS):
         gone = [jax.tree.map(lambda leaf: leaf[run].reshape(-1, *leaf.shape[3:]), one) for one in dead]  # noqa: B023
@@ -89,4 +96,8 @@ def nested_round(target: Target, key: Array, effort: int, report: Report) -> Rou
         log_z = logsumexp(log_weights(jax.random.fold_in(key_volumes, run), NSInfo(points, None)), axis=0)
         found.append((float(log_z.mean()), float(log_z.var(ddof=1))))
     log_evidence, variance = np.array(found).T
-    return Round(log_evidence, variance, (), {"dead_points": len(dead) * ITERATIONS * DELETED, "live": LIVE * effort})
+    if not np.isfinite(log_evidence).all():
+        reasons += ("the likelihood of some points is not a number",)
+    return Round(
+        log_evidence, variance, reasons, {"dead_points": len(dead) * ITERATIONS * DELETED, "live": LIVE * effort}
+    )

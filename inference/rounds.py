@@ -20,7 +20,7 @@ class Round(NamedTuple):
         variance: of each, as far as it can tell by itself.
         reasons: why not to trust them; empty if none.
         details: whatever the method reports besides.
-        bias: the size of a systematic error that more rounds do not lessen, nats.
+        bias: the size of a systematic error that more effort lessens but more rounds do not, nats.
     """
 
     log_evidence: Float[np.ndarray, " I"]
@@ -42,7 +42,9 @@ def repeat_rounds(
     max_seconds: float,
     report: Report,
 ) -> Evidence:
-    """Add rounds until the standard error is below ``tolerance``; start anew with twice the effort where they disagree.
+    """Add rounds until the error is below ``tolerance``; start anew with twice the effort where more do not help.
+
+    They do not where islands disagree, or where the systematic error alone exceeds the tolerance.
 
     Args:
         one_round: makes independent estimates.
@@ -69,18 +71,19 @@ def repeat_rounds(
         number += 1
         log_evidence = np.concatenate([one.log_evidence for one in rounds])
         value, mcse, reasons = combine_islands(log_evidence, np.concatenate([one.variance for one in rounds]))
+        bias = float(np.mean([one.bias for one in rounds]))
+        mcse = float(np.hypot(mcse, bias))
         reasons = tuple(dict.fromkeys(reason for one in rounds for reason in one.reasons)) + reasons
         running = f"{value:.2f} +- {mcse:.2f} nats so far, "
-        left = max_seconds - (time.perf_counter() - started)
+        left, helpless = max_seconds - (time.perf_counter() - started), bool(reasons) or bias > tolerance
         if mcse <= tolerance and not reasons:
             stopped = "tolerance"
             break
-        if left < (2.0 * took if reasons else took):
+        if left < (2.0 * took if helpless else took):
             stopped = "max_seconds"
             break
-        if reasons:
+        if helpless:
             rounds, effort = [], 2 * effort
-    mcse = float(np.hypot(mcse, np.mean([one.bias for one in rounds])))
     details = rounds[-1].details | {
         "log_evidence_by_island": log_evidence.tolist(),
         "stopped": stopped,

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 #: Draws of a Markov chain in one compiled call; warm-up is rounded up to whole calls.
 CHUNK = 25
 
+#: Largest effective fraction of particles that a step in temperature may be asked to leave.
+LARGEST_TARGET_ESS = 0.99
+
 
 def calls(count: int) -> int:
     """Compiled calls that ``count`` draws need."""
@@ -44,8 +47,8 @@ class SMC:
                 f"SMC needs at least 8 particles and 1 island; got {self.particles} particles, {self.islands} islands"
             )
         _check_max_steps(self.max_steps)
-        if not 0.1 <= self.target_ess <= 0.99:
-            raise ValueError(f"target_ess is a fraction between 0.1 and 0.99; got {self.target_ess}")
+        if not 0.1 <= self.target_ess <= LARGEST_TARGET_ESS:
+            raise ValueError(f"target_ess is a fraction between 0.1 and {LARGEST_TARGET_ESS}; got {self.target_ess}")
 
 
 @dataclass(frozen=True)

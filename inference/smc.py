@@ -35,7 +35,7 @@ from bayes_nn.inference.move import (
 from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
-from bayes_nn.inference.target import Target
+from bayes_nn.inference.target import Density, Target
 from bayes_nn.inference.tempering_path import TemperingPath, second_opinions
 
 
@@ -67,7 +67,7 @@ class Island(NamedTuple):
     unique: Float[Array, ""]
 
 
-def start_island(target: Target, key: Array, u: Float[Array, "P D"]) -> Island:
+def start_island(target: Density, key: Array, u: Float[Array, "P D"]) -> Island:
     """An island of prior draws u at temperature 0."""
     particles = jax.lax.map(lambda one: evaluate(target, one), u)
     nothing = jnp.zeros(len(u))
@@ -76,7 +76,7 @@ def start_island(target: Target, key: Array, u: Float[Array, "P D"]) -> Island:
     return Island(key, particles, zero, zero, zero, jnp.asarray(0.5, dtype=float), zero, info, jnp.zeros((), int), zero)
 
 
-def temper_island(target: Target, island: Island, settings: SMC) -> Island:
+def temper_island(target: Density, island: Island, settings: SMC) -> Island:
     """Raise the temperature as far as the target ESS allows, resample, and move every particle."""
     key, key_step = jax.random.split(jax.random.wrap_key_data(island.key))
     remaining = 1.0 - island.temperature
@@ -121,7 +121,7 @@ def _sweeps(
     key: Array,
     particles: Particle,
     step_size: Array,
-    target: Target,
+    target: Density,
     reference: Reference,
     temperature: Array,
     settings: SMC,
@@ -163,13 +163,13 @@ def _systematic_order(weights: Float[Array, " P"]) -> Array:
 
 
 @partial(jax.jit, static_argnames="settings")
-def _start(target: Target, keys: Array, u: Array, settings: SMC) -> Island:
+def _start(target: Density, keys: Array, u: Array, settings: SMC) -> Island:
     return map_islands(lambda shared, own: start_island(shared, *own), settings.islands)(target, (keys, u))
 
 
 @partial(jax.jit, static_argnames="settings", donate_argnums=1)
-def _temper(target: Target, islands: Island, settings: SMC) -> Island:
-    def advance(shared: Target, island: Island) -> Island:
+def _temper(target: Density, islands: Island, settings: SMC) -> Island:
+    def advance(shared: Density, island: Island) -> Island:
         finished = island.temperature >= 1.0
         return jax.lax.cond(finished, lambda i: i, lambda i: temper_island(shared, i, settings), island)
 
@@ -195,27 +195,29 @@ class SMCRun(NamedTuple):
 
 
 def run_smc(
-    target: Target,
+    target: Density,
     settings: SMC,
     key: Array,
     report: Report = lambda fraction, text: None,
     checkpoint: Checkpoint = NOWHERE,
+    start: Float[np.ndarray, "I P D"] | None = None,
 ) -> SMCRun:
     """Run all islands to temperature 1.
 
     Args:
-        target: the posterior.
+        target: the posterior, or an :class:`~bayes_nn.inference.update.Update`.
         settings: sizes and limits.
         key: random key.
         report: called after every temperature with the fraction done and a text.
         checkpoint: where to keep the state, and to go on from.
+        start: particles where the path begins; draws from the prior when left out.
 
     Returns:
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
     with one_blas_thread_per_device():
-        visited, islands = checkpoint.load("islands") or _first(target, settings, key)
+        visited, islands = checkpoint.load("islands") or _first(target, settings, key, start)
         while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
             islands = _temper(target, islands, settings)
             visited.append(_where(islands))
@@ -233,10 +235,16 @@ def _where(islands: Island) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, 
     return np.asarray(islands.temperature), np.asarray(islands.particles.log_likelihood)
 
 
-def _first(target: Target, settings: SMC, key: Array) -> tuple[list[tuple[np.ndarray, np.ndarray]], Island]:
-    """The beginning of the path, and islands of prior draws."""
+def _first(
+    target: Density, settings: SMC, key: Array, start: np.ndarray | None
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], Island]:
+    """The beginning of the path, and the islands there."""
     key_prior, key_islands = jax.random.split(key)
-    u = target.sample_prior(key_prior, (settings.islands, settings.particles))
+    if start is not None:
+        u = jnp.asarray(start)
+    else:
+        assert isinstance(target, Target), "an update begins at draws of a posterior"
+        u = target.sample_prior(key_prior, (settings.islands, settings.particles))
     keys = jax.random.key_data(jax.random.split(key_islands, settings.islands))
     islands = _start(target, keys, u, settings)
     return [_where(islands)], islands

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,24 @@ from numpyro.distributions import biject_to
 
 from bayes_nn.likelihood import Gaussian, Likelihood
 from bayes_nn.priors.prior import Latents, Prior
+
+
+class Density(Protocol):
+    """What moves need to know of a density over u that is a known one times a likelihood."""
+
+    @property
+    def n_hyperparameters(self) -> int:
+        """H, the length of the hyperparameter block of u."""
+
+    @property
+    def has_many_latents(self) -> bool:
+        """Whether moves want gradients."""
+
+    def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
+        """Log of the known density and log likelihood, nats."""
+
+    def log_densities_and_gradients(self, u: Float[Array, " D"]) -> tuple[Array, Array, Array, Array]:
+        """:meth:`log_densities`, then the gradients of both in u."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["X", "Y"], meta_fields=["prior", "likelihood"])

@@ -3,8 +3,9 @@
 from bayes_nn.priors.empirical_ntk import empirical_ntk
 from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
 from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
-from bayes_nn.priors.kernel_priors import NNGP, NTK, ScaleMixture
+from bayes_nn.priors.kernel_priors import NNGP, NTK, ScaleMixture, StudentT
 from bayes_nn.priors.prior import Prior
+from bayes_nn.priors.renormalised_kernel import RenormalisedKernel
 
 __all__ = [
     "NNGP",
@@ -13,7 +14,9 @@ __all__ = [
     "FrozenFeatures",
     "GradientFlow",
     "Prior",
+    "RenormalisedKernel",
     "ScaleMixture",
+    "StudentT",
     "empirical_ntk",
     "gradient_flow",
 ]

@@ -43,6 +43,11 @@ def _log_density(quadratic: Array, log_determinant: Array, Y: Array) -> Float[Ar
     return -0.5 * (quadratic + C * log_determinant + N * C * LOG_2PI)
 
 
+def _of_nothing(Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
+    """Log density of y = 0 under the noise alone at the rows that are not seen."""
+    return -0.5 * Y.shape[1] * jnp.sum(1.0 - seen) * (LOG_2PI + jnp.log(noise_variance + JITTER))
+
+
 def _kernel_value(K: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
     L = _factor(K + v * jnp.eye(len(K)))
     a = _solve(L, Y)
@@ -126,6 +131,11 @@ class KernelProcess:
         """``log p(y | z)`` in nats, summed over outputs. It has no derivative in ``Y``."""
         return _kernel_log_marginal(self.K, Y, noise_variance + JITTER)
 
+    def log_marginal_of_rows(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
+        """:meth:`log_marginal` of the rows where ``seen`` is 1, the others being 0; all subsets have one shape."""
+        some = KernelProcess(self.K * seen[:, None] * seen)
+        return some.log_marginal(Y * seen[:, None], noise_variance) - _of_nothing(Y, noise_variance, seen)
+
     def predict(self, Y: Array, noise_variance: Array) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
         """Mean and variance of f at the new inputs (Rasmussen and Williams 2006, eq. 2.25-26)."""
         L = _factor(self.K + (noise_variance + JITTER) * jnp.eye(len(self.K)))
@@ -177,6 +187,11 @@ class FeatureProcess:
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, the readout integrated out. It has no derivative in ``Y``."""
         return _collapsed_log_marginal(self.Phi, Y, noise_variance + JITTER)
+
+    def log_marginal_of_rows(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
+        """:meth:`log_marginal` of the rows where ``seen`` is 1, the others being 0; all subsets have one shape."""
+        some = FeatureProcess(self.Phi * seen[:, None])
+        return some.log_marginal(Y * seen[:, None], noise_variance) - _of_nothing(Y, noise_variance, seen)
 
     @property
     def wide(self) -> bool:
@@ -239,3 +254,20 @@ def prequential_log_densities(process: Process, y: Float[Array, "N C"], noise_va
     residual = jax.scipy.linalg.solve_triangular(L, y, lower=True)
     spread = jnp.log(jnp.diagonal(L)) + 0.5 * LOG_2PI
     return -0.5 * jnp.sum(residual**2, axis=1) - y.shape[1] * spread
+
+
+def leave_one_out_log_densities(
+    process: Process, y: Float[Array, "N C"], noise_variance: Array, seen: Float[Array, " N"]
+) -> Float[Array, " N"]:
+    """``log p(y_i | y_-i, z)`` for every seen row, summed over outputs, from the rows seen; 0 for the others.
+
+    With A = K + noise, ``y_i | y_-i ~ N(y_i - [A^-1 y]_i / [A^-1]_ii, 1 / [A^-1]_ii)`` (Rasmussen and Williams 2006,
+    eq. 5.12).
+    """
+    K = process.K if isinstance(process, KernelProcess) else process.Phi @ process.Phi.T
+    L = _factor(K * seen[:, None] * seen + (noise_variance + JITTER) * jnp.eye(len(K)))
+    precision = jnp.sum(jax.scipy.linalg.solve_triangular(L, jnp.eye(len(K)), lower=True) ** 2, axis=0)
+    residual = _solve(L, y * seen[:, None])
+    C = y.shape[1]
+    squares = jnp.sum(residual**2, axis=1) / precision
+    return -0.5 * seen * (C * LOG_2PI - C * jnp.log(precision) + squares)

@@ -1,4 +1,4 @@
-"""Priors whose z holds no hidden weights: NNGP, NTK, and the NNGP with a random scale."""
+"""Priors whose z holds no hidden weights: NNGP, NTK, and the NNGP with a random scale of either kind."""
 
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,27 @@ class NTK(_InfiniteWidth):
     kind: Kind = "ntk"
 
 
-class ScaleMixture(NNGP):
+class ScaledNNGP(NNGP):
+    """The NNGP times a random scale; shared by the priors that differ in the scale's distribution alone."""
+
+    def scales(self) -> Latents:
+        """The scales that the kernel is multiplied with, by site name."""
+        raise NotImplementedError
+
+    def hyperparameters(self) -> Latents:
+        """The inferred standard deviations, and the scales."""
+        return super().hyperparameters() | self.scales()
+
+    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
+        """The NNGP's kernel matrices times the product of the scales."""
+        scale = jnp.prod(jnp.stack([values[name] for name in self.scales()]))
+        unscaled = super().process(values, X, X_new)
+        if X_new is None:
+            return KernelProcess(scale * unscaled.K)
+        return KernelProcess(scale * unscaled.K, scale * unscaled.K_new, scale * unscaled.k_new)
+
+
+class ScaleMixture(ScaledNNGP):
     """The NNGP times the random scale that finite width gives: ``s = prod_l chi2(n_l)/n_l``.
 
     What finite width does to the prior beyond scale is left out, so the gain of this row over the
@@ -115,15 +135,36 @@ class ScaleMixture(NNGP):
         self.widths = checked_width(width, net.depth)
         self.name = f"ScaleMixture({net.name}, width={width})"
 
-    def hyperparameters(self) -> Latents:
-        """The inferred standard deviations, and one scale chi2(n)/n = Gamma(n/2, n/2) per hidden layer."""
-        scales = {f"scale_{i}": dist.Gamma(n / 2.0, n / 2.0) for i, n in enumerate(self.widths)}
-        return super().hyperparameters() | scales
+    def scales(self) -> Latents:
+        """One scale chi2(n)/n = Gamma(n/2, n/2) per hidden layer."""
+        return {f"scale_{i}": dist.Gamma(n / 2.0, n / 2.0) for i, n in enumerate(self.widths)}
 
-    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
-        """The NNGP's kernel matrices times the product of the scales."""
-        scale = jnp.prod(jnp.stack([values[f"scale_{i}"] for i in range(len(self.widths))]))
-        unscaled = super().process(values, X, X_new)
-        if X_new is None:
-            return KernelProcess(scale * unscaled.K)
-        return KernelProcess(scale * unscaled.K, scale * unscaled.K_new, scale * unscaled.k_new)
+
+class StudentT(ScaledNNGP):
+    """The NNGP times one scale ``s ~ InverseGamma(df/2, df/2)``: a Student-t process (Shah et al. 2014, AISTATS 33).
+
+    A heavy-tailed scale that owes nothing to a network; the noise is not scaled.
+
+    Args:
+        net: the architecture.
+        df: degrees of freedom; the fewer, the wider the scale is spread.
+
+    Raises:
+        ValueError: if df is not a positive number.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> StudentT(bnn.mlp(depth=1), df=4)
+        StudentT(relu, depth=1, df=4)
+    """
+
+    def __init__(self, net: Serial, df: float = 4) -> None:
+        super().__init__(net)
+        if isinstance(df, bool) or not isinstance(df, int | float) or not 0.0 < df < float("inf"):
+            raise ValueError(f"df must be a positive number; got {df!r}")
+        self.df = df
+        self.name = f"StudentT({net.name}, df={df:g})"
+
+    def scales(self) -> Latents:
+        """The one scale."""
+        return {"scale": dist.InverseGamma(self.df / 2.0, self.df / 2.0)}

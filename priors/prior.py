@@ -50,6 +50,19 @@ class Prior(abc.ABC):
         """
         self.hidden_weights(input_shape)
 
+    def check_targets(self, likelihood: Likelihood, outputs: int) -> None:
+        """Refuse targets that the prior is not for.
+
+        Args:
+            likelihood: of the targets.
+            outputs: number of columns of encoded targets.
+
+        Raises:
+            ValueError: saying why.
+        """
+        if not (self.updated or likelihood.conjugate):
+            raise ValueError(f"{self.name} has a code length under Gaussian noise only: leave it out")
+
     def hidden_weights(self, input_shape: tuple[int, ...]) -> Latents:
         """Hidden weights by site name for inputs of a shape; none for kernel priors."""
         return {}

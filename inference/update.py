@@ -1,0 +1,120 @@
+"""The step from one posterior to the next, as a path that SMC can follow: more rows, or another task.
+
+The log evidence that SMC finds on the way is that of the new data given the old.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bayes_nn.inference.progress import Report
+from bayes_nn.inference.settings import SMC
+from bayes_nn.inference.target import Target
+from bayes_nn.likelihood import Gaussian
+
+if TYPE_CHECKING:
+    from bayes_nn.inference.smc import SMCRun
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["X", "Y", "seen"], meta_fields=["prior", "likelihood"])
+@dataclass(frozen=True)
+class Rows(Target):
+    """A target that has seen some of its rows only; which ones is traced, so that all subsets share compiled code.
+
+    Attributes:
+        seen: 1 for rows that count, 0 for others, (N,).
+    """
+
+    seen: Float[Array, " N"]
+
+    def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
+        """``log p(y_seen | z)`` in nats: unseen rows have f = 0 and y = 0, and what they add is taken off."""
+        process = self.prior.process(values, self.X)
+        if isinstance(self.likelihood, Gaussian):
+            variance = self.likelihood.noise_variance(values)
+            return process.log_marginal_of_rows(self.Y, variance, self.seen)
+        f = process.function(values[self.prior.function_site])
+        return jnp.vdot(self.seen, self.likelihood.log_prob(values, self.Y, f))
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["parts", "before", "after"], meta_fields=[])
+@dataclass(frozen=True)
+class Update:
+    """Densities ``p(z) prod_k p(y_k | z)^w_k`` with powers w that go from ``before`` to ``after``.
+
+    Stands in for a :class:`Target` wherever particles are moved: its "prior" is the density at ``before``, known up to
+    a factor, and its "likelihood" the ratio of the densities at the two ends.
+
+    Attributes:
+        parts: targets with the same latents, (K,).
+        before: powers of their likelihoods where the path begins, (K,).
+        after: and where it ends, (K,).
+    """
+
+    parts: tuple[Target, ...]
+    before: Float[Array, " K"]
+    after: Float[Array, " K"]
+
+    @property
+    def n_hyperparameters(self) -> int:
+        """Of every part."""
+        return self.parts[0].n_hyperparameters
+
+    @property
+    def has_many_latents(self) -> bool:
+        """Of every part."""
+        return self.parts[0].has_many_latents
+
+    def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
+        """Log density where the path begins, and the log ratio of its ends; -inf where that fails."""
+        likelihoods = jnp.stack([part.log_likelihood(u) for part in self.parts])
+        return self._combined(self.parts[0].log_prior(u), likelihoods)
+
+    def log_densities_and_gradients(self, u: Float[Array, " D"]) -> tuple[Array, Array, Array, Array]:
+        """:meth:`log_densities`, then the gradients of both in u."""
+        log_prior, prior_gradient = jax.value_and_grad(self.parts[0].log_prior)(u)
+        found = [part.log_likelihood_and_gradient(u) for part in self.parts]
+        likelihoods, gradients = (jnp.stack(each) for each in zip(*found, strict=True))
+        start, ratio = self._combined(log_prior, likelihoods)
+        return start, ratio, prior_gradient + self.before @ gradients, (self.after - self.before) @ gradients
+
+    def _combined(self, log_prior: Array, likelihoods: Float[Array, " K"]) -> tuple[Array, Array]:
+        def weighted(powers: Float[Array, " K"]) -> Array:
+            return jnp.sum(jnp.where(powers == 0.0, 0.0, powers * likelihoods))
+
+        ratio = weighted(self.after - self.before)
+        return log_prior + weighted(self.before), jnp.where(jnp.isfinite(ratio), ratio, -jnp.inf)
+
+
+def follow(
+    updates: Sequence[Update], start: Float[np.ndarray, "I P D"], settings: SMC, key: Array, report: Report
+) -> "list[SMCRun]":
+    """SMC along several updates in turn, each from the particles where the last ended.
+
+    Args:
+        updates: the later ones begin where the earlier ones end; of equal shapes they share compiled code.
+        start: particles where the first begins.
+        settings: of SMC.
+        key: random key.
+        report: told the fraction of all updates that is done.
+
+    Returns:
+        A run for each, whose evidence is that of what the update added.
+    """
+    from bayes_nn.inference.smc import run_smc
+
+    runs: list[SMCRun] = []
+    for number, update in enumerate(updates):
+
+        def tell(fraction: float, text: str, number: int = number) -> None:
+            report((number + fraction) / len(updates), f"part {number + 1} of {len(updates)}, {text}")
+
+        particles = runs[-1].u if runs else start
+        runs.append(run_smc(update, settings, jax.random.fold_in(key, number), tell, start=particles))
+    return runs

@@ -127,7 +127,7 @@ def compare(
     for row in rows:
         for reason in row.reasons:
             warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
-    rows.sort(key=lambda row: -row.log_evidence)
+    rows.sort(key=lambda row: (row.peeks, -row.log_evidence))
     settings = {
         "likelihood": str(likelihood),
         "jitter": JITTER if likelihood.conjugate else LATENT_JITTER,
@@ -254,4 +254,6 @@ def _row(
         feature_information_mcse=float(np.sqrt(np.sum([one.mcse**2 for one in information])) / len(information)),
         seconds=float(sum(posterior.seconds for posterior in fits)),
         details=evidences[0].details,
+        peeks=prior.peeks,
+        approximation=prior.approximation,
     )

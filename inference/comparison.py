@@ -41,6 +41,8 @@ class Row:
         seconds: wall time of the fits.
         details: what the evidence method reported for the first split.
         accuracy: fraction of test points whose most probable class is right; None where y is no label.
+        peeks: whether the prior was made from the data: its evidence ranks nothing and is given no probability.
+        approximation: what makes the evidence approximate; empty where it is not.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Row:
     seconds: float
     details: dict[str, Any] = field(default_factory=dict)
     accuracy: float | None = None
+    peeks: bool = False
+    approximation: str = ""
 
     @property
     def log_evidence(self) -> float:
@@ -106,11 +110,12 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row per prior, best evidence first.
 
-        Columns: log_evidence and mcse (nats); log_bayes_factor against the first row; probability (equal
-        prior odds); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale), and accuracy
-        where y is a label; feature_information (nats); seconds; reliable.
+        Columns: log_evidence and mcse (nats); log_bayes_factor against the first row; probability (equal prior odds
+        among the rows not made from the data); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale), and
+        accuracy where y is a label; feature_information (nats); seconds; reliable.
         """
         evidence = np.array([row.log_evidence for row in self.rows])
+        honest = np.array([not row.peeks for row in self.rows])
         tested = [np.concatenate(row.lpd_test) if row.lpd_test else np.array([np.nan]) for row in self.rows]
         zeros = [[np.zeros_like(points) for points in row.lpd_test] for row in self.rows]
         errors = [
@@ -121,7 +126,7 @@ class Comparison:
             "log_evidence": evidence,
             "mcse": [row.mcse for row in self.rows],
             "log_bayes_factor": evidence - evidence[0],
-            "probability": np.exp(evidence - logsumexp(evidence)),
+            "probability": np.exp(evidence - logsumexp(evidence[honest])) * np.where(honest, 1.0, np.nan),
             "lpd_test": [points.mean() for points in tested],
             "lpd_test_se": errors,
             "rmse": [row.rmse for row in self.rows],

@@ -24,7 +24,7 @@ class Verdict:
         outcome: one of the four outcomes.
         network: the network judged: the Bayesian network of highest evidence.
         nngp: the NNGP it is compared with.
-        best_feature_free: the prior of highest evidence among those without hidden weights.
+        best_feature_free: the prior of highest evidence among those without hidden weights and not made from the data.
         gain: lpd of the network minus the NNGP's, nats per test point, paired.
         gain_error: its standard error.
         gain_over_best: lpd of the network minus the best feature-free prior's.
@@ -90,9 +90,9 @@ def paired_difference(
 def judge(comparison: "Comparison") -> Verdict:
     """The verdict of DESIGN section 6 on a comparison."""
     rows = comparison.rows
-    networks = [row for row in rows if row.learns_features]
+    networks = [row for row in rows if row.learns_features and not row.peeks]
     nngps = [row for row in rows if row.kind == "NNGP"]
-    free = [row for row in rows if not row.has_hidden_weights]
+    free = [row for row in rows if not (row.has_hidden_weights or row.peeks)]
     missing = [what for what, found in (("a BayesianNetwork", networks), ("an NNGP", nngps)) if not found]
     if missing:
         return Verdict("undecided", reasons=(f"the candidates lack {' and '.join(missing)}",))
@@ -115,6 +115,8 @@ def judge(comparison: "Comparison") -> Verdict:
     doubts += _doubts_about_ranking(best, free)
     if doubts:
         return Verdict("undecided", **known, reasons=tuple(doubts))
+    if best.approximation:
+        known["reasons"] = (f"the evidence of {best.name} is approximate: {best.approximation}",)
     if gain <= ERRORS * gain_error:
         return Verdict("no finite-width gain", **known)
     if over_best > ERRORS * over_best_error:

@@ -1,8 +1,8 @@
 """Evidence and test scores against the number of rows: diabetes, and a target that depends on one direction of 20.
 
 Run with ``python benchmarks/learning_curves.py [sizes ...]``. ReLU, depth 2, width 20, standard deviations and noise
-inferred, three random orders of the rows, small SMC runs; key fixed. Prints means over the orders and the wall time, most
-of which is compilation, once for every size and account. Writes docs/learning_curves.png.
+inferred, three random orders of the rows, small SMC runs; key fixed. Prints means over the orders and the wall time,
+most of which is compilation, once for every size and account. Writes docs/learning_curves.png.
 """
 
 import sys
@@ -25,7 +25,7 @@ WIDTH, REPEATS = 20, 3
 def main(sizes):
     net = bnn.mlp(depth=2)
     candidates = [priors.NNGP(net), priors.ScaleMixture(net, WIDTH), bnn.BayesianNetwork(net, WIDTH)]
-    figure = Figure(figsize=(11.0, 7.6), layout="constrained")
+    figure = Figure(figsize=(11.0, 7.8), layout="constrained")
     rows = max(sizes)
     made = tasks.diabetes(rows=rows, test_rows=200), tasks.single_index(rows=rows, test_rows=500)
     for panel, task in zip(figure.subfigures(len(made), 1), made, strict=True):

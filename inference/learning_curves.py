@@ -69,7 +69,7 @@ class LearningCurves:
             panels = [(own.lpd_test, own.lpd_test_se), (own.rmse, 0.0 * own.rmse), (gain, error)]
             for ax, (values, errors) in zip(axes, panels, strict=True):
                 _curve(ax, place, values, errors, own.reliable, name)
-        labels = ("test lpd, nats per point", "test RMSE", f"log evidence over {baseline}, nats")
+        labels = ("test lpd, nats per point", "test RMSE", f"log evidence over\n{baseline}, nats")
         ticks = sorted(self.frame.rows.unique())
         for ax, label in zip(axes, labels, strict=True):
             ax.set_xscale("log")
@@ -81,7 +81,7 @@ class LearningCurves:
         handles = axes[0].get_legend_handles_labels()[0]
         if not self.frame.reliable.all():
             handles += axes[0].plot([], [], "o", color="0.3", markerfacecolor="white", label="not reliable")
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(3, len(handles)), frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
         return figure
 
 

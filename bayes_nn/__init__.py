@@ -8,7 +8,7 @@ from bayes_nn.environment import PerformanceHint, enable_double_precision, use_a
 
 enable_double_precision()
 
-from bayes_nn import inference, network, priors  # noqa: E402
+from bayes_nn import inference, network, priors, tasks  # noqa: E402
 from bayes_nn.activations import (  # noqa: E402
     Abs,
     Activation,
@@ -78,5 +78,6 @@ __all__ = [
     "mlp",
     "network",
     "priors",
+    "tasks",
     "use_all_cores",
 ]

@@ -2,6 +2,7 @@
 
 from bayes_nn.inference.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.evidence_methods import log_evidence
+from bayes_nn.inference.learning_curves import LearningCurves, learning_curves
 from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
 from bayes_nn.inference.transfer import Transfer, transfer
 
@@ -11,8 +12,10 @@ __all__ = [
     "SMC",
     "EvidenceCurve",
     "InfiniteHMC",
+    "LearningCurves",
     "Transfer",
     "evidence_curve",
+    "learning_curves",
     "log_evidence",
     "transfer",
 ]

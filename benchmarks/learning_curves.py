@@ -1,0 +1,45 @@
+"""Evidence and test scores against the number of rows: diabetes, and a target that depends on one direction of 20.
+
+Run with ``python benchmarks/learning_curves.py [sizes ...]``. ReLU, depth 2, width 20, standard deviations and noise
+inferred, three random orders of the rows, small SMC runs; key fixed. Prints means over the orders and the wall time,
+most of which is compilation, once for every size and account. Writes docs/learning_curves.png.
+"""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import bayes_nn as bnn
+
+bnn.use_all_cores()
+
+from matplotlib.figure import Figure  # noqa: E402
+
+from bayes_nn import inference, priors, tasks  # noqa: E402
+
+SETTINGS = inference.SMC(particles=64, islands=2, max_steps=32)
+WIDTH, REPEATS = 20, 3
+
+
+def main(sizes):
+    net = bnn.mlp(depth=2)
+    candidates = [priors.NNGP(net), priors.ScaleMixture(net, WIDTH), bnn.BayesianNetwork(net, WIDTH)]
+    figure = Figure(figsize=(11.0, 7.8), layout="constrained")
+    rows = max(sizes)
+    made = tasks.diabetes(rows=rows, test_rows=200), tasks.single_index(rows=rows, test_rows=500)
+    for panel, task in zip(figure.subfigures(len(made), 1), made, strict=True):
+        started = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bnn.ConvergenceWarning)  # the column `reliable` says it
+            curves = inference.learning_curves(candidates, *task.data, sizes, repeats=REPEATS, sampler=SETTINGS)
+        print(f"{task}, {time.perf_counter() - started:.0f} s")
+        means = curves.frame.drop(columns="repeat").groupby(["rows", "account"], sort=False).mean()
+        print(means.round(3).to_string(), flush=True)
+        curves.plot(panel)
+        panel.suptitle(task.name)
+    figure.savefig(Path(__file__).parent.parent / "docs" / "learning_curves.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]] or [25, 50, 100, 200])

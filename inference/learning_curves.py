@@ -1,0 +1,241 @@
+"""Learning curves: evidence and test scores of every account against the number of training rows."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Int
+
+from bayes_nn.data import Scale, as_labels, as_matrix, as_targets, checked_pair, with_classes
+from bayes_nn.inference.compare import checked_candidates, compare
+from bayes_nn.inference.comparison import Comparison
+from bayes_nn.inference.diagnostics import ConvergenceWarning
+from bayes_nn.inference.fit import checked_key, checked_likelihood
+from bayes_nn.inference.progress import progress_bar
+from bayes_nn.inference.settings import SMC
+from bayes_nn.likelihood import Labels, Likelihood
+from bayes_nn.priors.prior import Prior
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+#: What the trained ensemble is called in the frame.
+ENSEMBLE = "trained ensemble"
+
+Train = Callable[[np.ndarray, np.ndarray, Array], Any]
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Scores of every account at every number of training rows.
+
+    The frame is all there is: ``curves.frame.to_csv(path, index=False)`` saves it (or ``to_parquet``), and
+    ``LearningCurves(pandas.read_csv(path))`` is the same curves again.
+
+    Attributes:
+        frame: one line per account, number of rows and repeat, with the columns account; rows; repeat; log_evidence
+            and mcse (nats, of y on the scale fixed by all rows; the code length of frozen features); lpd_test
+            (nats per test point, user's scale) and lpd_test_se; rmse (user's scale; of the class probabilities where
+            y is a label); reliable.
+    """
+
+    frame: pd.DataFrame
+
+    def plot(self, figure: "FigureBase | None" = None) -> "FigureBase":
+        """Test lpd, RMSE and log evidence over the NNGP's (or the first account's) against the number of rows.
+
+        Means over repeats with two standard errors: over repeats where there are several, else 2 SE over test points
+        and 2 MCSE. Hollow markers are not reliable.
+
+        Args:
+            figure: a Matplotlib figure or subfigure to draw into; a new one where left out.
+        """
+        from bayes_nn.inference.plots import Plot
+
+        accounts = list(dict.fromkeys(self.frame.account))
+        baseline = next((name for name in accounts if name.startswith("NNGP")), accounts[0])
+        figure = Plot(figsize=(11.0, 3.8), layout="constrained") if figure is None else figure
+        axes = figure.subplots(1, 3)
+        for place, name in enumerate(accounts):
+            own = self.frame[self.frame.account == name].set_index(["rows", "repeat"])
+            over = self.frame[self.frame.account == baseline].set_index(["rows", "repeat"])
+            gain = own.log_evidence - over.log_evidence
+            error = np.hypot(own.mcse, over.mcse) * float(name != baseline)
+            panels = [(own.lpd_test, own.lpd_test_se), (own.rmse, 0.0 * own.rmse), (gain, error)]
+            for ax, (values, errors) in zip(axes, panels, strict=True):
+                _curve(ax, place, values, errors, own.reliable, name)
+        labels = ("test lpd, nats per point", "test RMSE", f"log evidence over\n{baseline}, nats")
+        ticks = sorted(self.frame.rows.unique())
+        for ax, label in zip(axes, labels, strict=True):
+            ax.set_xscale("log")
+            ax.set_xticks(ticks, [str(rows) for rows in ticks])
+            ax.minorticks_off()
+            ax.set(xlabel="training rows", ylabel=label)
+            ax.grid(color="0.9")
+            ax.spines[["top", "right"]].set_visible(False)
+        handles = axes[0].get_legend_handles_labels()[0]
+        if not self.frame.reliable.all():
+            handles += axes[0].plot([], [], "o", color="0.3", markerfacecolor="white", label="not reliable")
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
+        return figure
+
+
+def _curve(ax: "Axes", place: int, values: pd.Series, errors: pd.Series, reliable: pd.Series, name: str) -> None:
+    by_rows = values.groupby("rows")
+    mean, repeats = by_rows.mean(), by_rows.count()
+    error = (by_rows.std() / np.sqrt(repeats)).where(repeats > 1, errors.groupby("rows").mean())
+    if mean.isna().all():
+        return
+    colour, marker = f"C{place}", "osD^vP*X"[place % 8]
+    shift = 1.0 + 0.015 * (place % 5 - 2)  # keeps the bars of different accounts apart
+    ax.errorbar(
+        mean.index * shift, mean, yerr=2.0 * error, color=colour, marker=marker, capsize=2, linewidth=1.2, label=name
+    )
+    doubtful = ~reliable.groupby("rows").all()
+    ax.plot(mean.index[doubtful] * shift, mean[doubtful], marker, color=colour, markerfacecolor="white", zorder=3)
+
+
+def learning_curves(
+    candidates: Sequence[Prior],
+    X: Any,
+    y: Any,
+    X_test: Any,
+    y_test: Any,
+    sizes: Sequence[int] = (25, 50, 100, 200),
+    *,
+    ensemble: Train | None = None,
+    repeats: int = 1,
+    key: int | Array = 0,
+    likelihood: Likelihood | None = None,
+    standardize: bool = True,
+    sampler: SMC | None = None,
+    duplicates: str = "error",
+    progress: bool = True,
+) -> LearningCurves:
+    """Compare priors on growing parts of the same data: evidence, test lpd and RMSE against the number of rows.
+
+    Each repeat puts the rows into one random order, and size N takes its first N: the log evidences of a repeat are
+    then partial sums of one prequential log loss, ``sum_i log p(y_i | y_<i)`` (Dawid 1984, JRSS A 147), and the
+    difference between two sizes is what the rows between them cost to predict.
+
+    Args:
+        candidates: priors over functions.
+        X: training inputs, as in :func:`bayes_nn.compare`.
+        y: training targets.
+        X_test: test inputs, the same for every size.
+        y_test: test targets.
+        sizes: numbers of training rows, increasing.
+        ensemble: trains one more account, ``ensemble(X, y, key)`` with data as given here; returns an object whose
+            ``predict(X_test)`` has ``mean`` and ``log_prob(y_test)``. It has no evidence.
+        repeats: random orders of the rows.
+        key: a JAX key or an integer seed.
+        likelihood: as in :func:`bayes_nn.compare`.
+        standardize: bring X and y to mean 0 and standard deviation 1, once and by all training rows given, so that
+            evidences of different sizes are of the same numbers.
+        sampler: as in :func:`bayes_nn.compare`.
+        duplicates: as in :func:`bayes_nn.fit`.
+        progress: show a progress bar on a terminal.
+
+    Returns:
+        The scores as a frame, with a plot.
+
+    Raises:
+        ValueError: for bad data or settings, before any fit.
+
+    Warns:
+        ConvergenceWarning: if a sampler has not converged.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> task = bnn.tasks.single_index(rows=20, inputs=3, test_rows=50)
+        >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
+        >>> curves = learning_curves([bnn.priors.NNGP(net)], *task.data, (5, 20), likelihood=bnn.Gaussian(0.3))
+        >>> curves.frame.rows.tolist()
+        [5, 20]
+    """
+    named = checked_candidates(candidates)
+    likelihood = checked_likelihood(likelihood)
+    if isinstance(likelihood, Labels):
+        likelihood = with_classes(likelihood, np.concatenate([as_labels(y, "y"), as_labels(y_test, "y_test")]))
+    inputs, targets = checked_pair(X, y, likelihood, duplicates=duplicates)
+    sizes = _checked_sizes(sizes, repeats, len(inputs))
+    key = checked_key(key)
+    scale = Scale.of(inputs, targets, standardize, labels=isinstance(likelihood, Labels))
+    test_inputs = as_matrix(X_test, "X_test", positions=True)
+    given, test_given = np.asarray(y), np.asarray(y_test)
+    scaled, test_scaled = given, test_given
+    if not isinstance(likelihood, Labels):
+        scaled = np.asarray(scale.targets(targets))
+        test_scaled = np.asarray(scale.targets(as_targets(y_test, likelihood, "y_test")))
+    parts = [(size, r, row_order(key, r, len(inputs))[:size]) for size in sizes for r in range(repeats)]
+    for *_, part in parts:
+        checked_pair(inputs[part], scaled[part], likelihood, duplicates=duplicates)
+    lines: list[dict[str, Any]] = []
+    with progress_bar("learning curves", enabled=progress) as report:
+        for done, (size, repeat, part) in enumerate(parts):
+            report(sum(n for n, *_ in parts[:done]) / (repeats * sum(sizes)), f"{size} rows, repeat {repeat + 1}")
+            own = jax.random.fold_in(jax.random.fold_in(key, 1 + repeat), size)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                result = compare(
+                    candidates, scale.inputs(inputs[part]), scaled[part], scale.inputs(test_inputs), test_scaled, own,
+                    likelihood=likelihood, standardize=False, sampler=sampler, duplicates=duplicates, progress=False,
+                )  # fmt: skip
+            scores = _prior_scores(result, scale)
+            if ensemble is not None:
+                trained = ensemble(inputs[part], given[part], jax.random.fold_in(own, 1))
+                scores[ENSEMBLE] = _ensemble_score(trained.predict(test_inputs), test_given, result, scale)
+            order = [*named, ENSEMBLE] if ensemble is not None else list(named)
+            lines += [{"account": name, "rows": size, "repeat": repeat, **scores[name]} for name in order]
+            for row in result.rows:
+                for reason in row.reasons:
+                    message = f"{row.name}, {size} rows, repeat {repeat + 1}: {reason}"
+                    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    return LearningCurves(pd.DataFrame(lines))
+
+
+def row_order(key: Array, repeat: int, rows: int) -> Int[np.ndarray, " N"]:
+    """The order in which a repeat takes the rows."""
+    return np.asarray(jax.random.permutation(jax.random.fold_in(jax.random.fold_in(key, 0), repeat), rows))
+
+
+def _prior_scores(result: Comparison, scale: Scale) -> dict[str, dict[str, Any]]:
+    """Scores of every prior by name, test scores brought back to the user's scale."""
+    return {
+        row.name: {"log_evidence": row.log_evidence, "mcse": row.mcse}
+        | _test_scores(row.lpd_test[0] - np.log(scale.y_std).sum(), (row.test_mean[0] - result.y_test[0]) * scale.y_std)
+        | {"reliable": row.reliable}
+        for row in result.rows
+    }
+
+
+def _ensemble_score(predictive: Any, y_test: np.ndarray, result: Comparison, scale: Scale) -> dict[str, Any]:
+    """Scores of what makes predictions on the user's scale and has no evidence."""
+    tested = result.y_test[0] * scale.y_std + scale.y_mean
+    errors = np.reshape(predictive.mean, tested.shape) - tested
+    none = {"log_evidence": float("nan"), "mcse": float("nan")}
+    return none | _test_scores(np.asarray(predictive.log_prob(y_test)), errors) | {"reliable": True}
+
+
+def _test_scores(lpd: Float[np.ndarray, " T"], errors: Float[np.ndarray, "T C"]) -> dict[str, float]:
+    error = np.std(lpd, ddof=1) / np.sqrt(len(lpd)) if len(lpd) > 1 else np.inf
+    return {
+        "lpd_test": float(np.mean(lpd)),
+        "lpd_test_se": float(error),
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+    }
+
+
+def _checked_sizes(sizes: Sequence[int], repeats: int, rows: int) -> tuple[int, ...]:
+    whole = [isinstance(size, (int, np.integer)) and not isinstance(size, bool) for size in (*sizes, repeats)]
+    if not all(whole) or repeats < 1:
+        raise ValueError(f"sizes and repeats must be whole numbers, repeats at least 1; got {sizes} and {repeats}")
+    ordered = tuple(int(size) for size in sizes)
+    if not ordered or list(ordered) != sorted(set(ordered)) or ordered[0] < 2 or ordered[-1] > rows:
+        raise ValueError(f"sizes must increase from at least 2 to at most the {rows} training rows; got {ordered}")
+    return ordered

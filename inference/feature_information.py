@@ -1,10 +1,11 @@
-"""Feature information: how far the data moved the hidden weights from their prior."""
+"""Feature information: how far the data moved the hidden weights from their prior, and what the rest of z took."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import arviz as az
 import numpy as np
+from jaxtyping import Float
 from numpyro.distributions import biject_to
 
 if TYPE_CHECKING:
@@ -13,22 +14,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FeatureInformation:
-    """An estimate of I = KL( p(hidden weights | D) || p(hidden weights) ).
+    """An estimate of I = KL( p(hidden weights | D) || p(hidden weights) ), and the decomposition it is part of.
+
+    ``log p(y) = expected_log_likelihood - hyperparameters - value``: how well the posterior fits, less what was paid to
+    find it, in hyperparameters and in hidden weights.
 
     Attributes:
         value: nats.
         mcse: Monte-Carlo standard error, nats; 0 where I is exactly 0.
-        hyperparameters: the part of E_post[log p(y|z)] - log Z that the hyperparameters account for.
+        hyperparameters: the part of E_post[log p(y|z)] - log Z that the hyperparameters account for, nats.
         expected_log_likelihood: E_post[log p(y | z)], nats.
+        hyperparameters_mcse: standard error of ``hyperparameters``, by leaving out one chain (island) at a time.
+        expected_log_likelihood_mcse: standard error of ``expected_log_likelihood``.
+        by_hyperparameter: divergence of the marginal of every hyperparameter from its prior, nats. They add up to
+            ``hyperparameters`` less what their dependence under the posterior is worth.
     """
 
     value: float
     mcse: float
     hyperparameters: float = 0.0
     expected_log_likelihood: float = float("nan")
+    hyperparameters_mcse: float = 0.0
+    expected_log_likelihood_mcse: float = 0.0
+    by_hyperparameter: dict[str, float] = field(default_factory=dict)
 
     def __float__(self) -> float:
         return self.value
+
+    def __str__(self) -> str:
+        parts = [
+            f"feature information {self.value:.3f} +- {self.mcse:.3f} nats",
+            f"expected log likelihood {self.expected_log_likelihood:.3f} +- {self.expected_log_likelihood_mcse:.3f}",
+        ]
+        if self.by_hyperparameter:
+            each = ", ".join(f"{name} {value:.2f}" for name, value in self.by_hyperparameter.items())
+            parts.append(f"hyperparameters {self.hyperparameters:.3f} +- {self.hyperparameters_mcse:.3f} ({each})")
+        return "; ".join(parts)
 
 
 def feature_information(posterior: "Posterior") -> FeatureInformation:
@@ -41,35 +62,64 @@ def feature_information(posterior: "Posterior") -> FeatureInformation:
     NaN where the readout is not integrated out: the identity then holds for hidden weights and readout together.
     """
     target = posterior.target
-    mean = float(posterior.log_likelihood.mean())
+    mean, mean_error = float(posterior.log_likelihood.mean()), _error_of_mean(posterior)
+    of_hyperparameters, hyperparameters_error, each = hyperparameter_divergence(posterior)
+    known = mean, hyperparameters_error, mean_error, each
     if not target.has_hidden_weights or not target.prior.updated:
-        return FeatureInformation(0.0, 0.0, 0.0, mean)
+        return FeatureInformation(0.0, 0.0, of_hyperparameters, *known)
     if not target.likelihood.conjugate:
-        return FeatureInformation(float("nan"), float("nan"), float("nan"), mean)
+        return FeatureInformation(float("nan"), float("nan"), of_hyperparameters, *known)
     evidence = posterior.log_evidence
-    of_hyperparameters = hyperparameter_divergence(posterior)
     if posterior.sampler == "smc":
         difference = posterior.log_likelihood.mean(axis=1) - np.asarray(evidence.details["log_evidence_by_island"])
         error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
     else:
-        error = np.hypot(float(az.mcse(posterior.log_likelihood)), evidence.mcse)
+        error = np.hypot(mean_error, evidence.mcse)
     value = mean - evidence.value - of_hyperparameters
-    return FeatureInformation(float(value), float(max(error, evidence.mcse)), of_hyperparameters, mean)
+    mcse = float(np.hypot(max(error, evidence.mcse), hyperparameters_error))
+    return FeatureInformation(float(value), mcse, of_hyperparameters, *known)
 
 
-def hyperparameter_divergence(posterior: "Posterior") -> float:
-    """KL( p(h | D) || p(h) ) in nats, with p(h | D) taken as Gaussian on the unconstrained scale."""
-    latents = posterior.target.hyperparameters
-    if not latents:
+def _error_of_mean(posterior: "Posterior") -> float:
+    """Standard error of E_post[log p(y|z)]: over islands of SMC, by autocorrelation for chains."""
+    log_likelihood = posterior.log_likelihood
+    if np.ptp(log_likelihood) == 0.0:
         return 0.0
-    h = np.stack([np.ravel(biject_to(p.support).inv(posterior.values[n])) for n, p in latents.items()], axis=1)
-    covariance = np.atleast_2d(np.cov(h, rowvar=False))
+    if posterior.sampler == "smc" and len(log_likelihood) > 1:
+        return float(log_likelihood.mean(axis=1).std(ddof=1) / np.sqrt(len(log_likelihood)))
+    return float(az.mcse(log_likelihood))
+
+
+def hyperparameter_divergence(posterior: "Posterior") -> tuple[float, float, dict[str, float]]:
+    """KL( p(h | D) || p(h) ) in nats, its standard error, and the same for the marginal of every hyperparameter.
+
+    p(h | D) is taken as Gaussian on the unconstrained scale, where h has to be estimated.
+    """
+    latents = {name: prior for name, prior in posterior.target.hyperparameters.items() if name in posterior.values}
+    if not latents:
+        return 0.0, 0.0, {}
+    chains, draws = posterior.shape
+    h, log_prior = {}, {}
+    for name, prior in latents.items():
+        values = posterior.values[name].reshape(-1, *prior.event_shape)
+        transform = biject_to(prior.support)
+        unconstrained = transform.inv(values)
+        density = np.asarray(prior.log_prob(values) + transform.log_abs_det_jacobian(unconstrained, values))
+        h[name] = np.asarray(unconstrained).reshape(chains, draws, -1)
+        log_prior[name] = density.reshape(chains, draws)
+    joint, joint_prior = np.concatenate(list(h.values()), axis=2), np.sum(list(log_prior.values()), axis=0)
+    whole = _gaussian_divergence(joint, joint_prior)
+    error = 0.0
+    if chains > 1:
+        without = [
+            _gaussian_divergence(np.delete(joint, i, axis=0), np.delete(joint_prior, i, axis=0)) for i in range(chains)
+        ]
+        error = float(np.sqrt((chains - 1) * np.var(without)))
+    return whole, error, {name: _gaussian_divergence(h[name], log_prior[name]) for name in latents}
+
+
+def _gaussian_divergence(h: Float[np.ndarray, "chains draws H"], log_prior: Float[np.ndarray, "chains draws"]) -> float:
+    """``-entropy - E[log p(h)]`` with the entropy of the Gaussian that has the covariance of the draws."""
+    covariance = np.atleast_2d(np.cov(h.reshape(-1, h.shape[2]), rowvar=False))
     entropy = 0.5 * np.linalg.slogdet(2.0 * np.pi * np.e * covariance)[1]
-    log_prior = sum(
-        np.asarray(
-            p.log_prob(posterior.values[n]).ravel()
-            + biject_to(p.support).log_abs_det_jacobian(h[:, i], posterior.values[n].ravel())
-        )
-        for i, (n, p) in enumerate(latents.items())
-    )
-    return float(-entropy - np.mean(log_prior))
+    return float(-entropy - log_prior.mean())

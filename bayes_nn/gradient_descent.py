@@ -193,7 +193,7 @@ def largest_curvature(setup: Setup, shared: Shared, training: Training) -> Float
     value, pull_back = jax.vjp(f, training.start)
 
     def iterate(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        direction, _ = state
+        direction = state[0]
         image = jax.jvp(f, (training.start,), pull_back(direction))[1] / value.size
         size = jnp.linalg.norm(image)
         return image / size, size

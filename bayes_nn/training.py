@@ -3,9 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -18,26 +16,15 @@ from bayes_nn.architecture import Serial, checked_width
 from bayes_nn.cross_validation import HeldOut, most_probable_noise, out_of_fold, random_folds
 from bayes_nn.data import Scale, checked_pair
 from bayes_nn.ensemble import TrainedEnsemble
-from bayes_nn.gradient_descent import (
-    Setup,
-    Shared,
-    Training,
-    advance,
-    largest_curvature,
-    named_optimizer,
-    stds_of,
-    weights_of,
-)
+from bayes_nn.gradient_descent import Setup, Shared, named_optimizer, stds_of
 from bayes_nn.inference.diagnostics import ConvergenceWarning
 from bayes_nn.inference.fit import checked_key
-from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import progress_bar
 from bayes_nn.likelihood import Gaussian
-from bayes_nn.network import Values, init
+from bayes_nn.members import records, stable_rate, starting_weights, untrained
+from bayes_nn.network import Values
 from bayes_nn.priors.kernel_priors import checked_net
 
-#: Losses are taken at about so many numbers of steps, in geometric progression.
-RECORDS = 100
 #: Adam's default learning rate times the width: a step changes f by about as much at every width, and early stopping
 #: finds its place within tens of steps.
 ADAM_STEP = 0.1
@@ -133,49 +120,50 @@ def train(
         scale = replace(scale, x_mean=start.scale.x_mean, x_std=start.scale.x_std, input_shape=start.scale.input_shape)
         start = start.parameters
     key = checked_key(key)
-    initial = _initial(net, widths, inputs.shape[1:], targets.shape[1], members, start, new_readout, values, key)
+    initial = starting_weights(
+        net, widths, inputs.shape[1:], targets.shape[1], members, start, new_readout, values, key
+    )
     named = isinstance(optimizer, str)
     transformation = named_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
     setup = Setup(net, transformation, linearized, batch_size, decay_to == "start")
     shared = Shared(scale.inputs(inputs), scale.targets(targets), jnp.ones(()), jnp.asarray(float(weight_decay)))
-    everything, Y = _untrained(setup, initial, np.ones(len(inputs)), key), np.asarray(shared.Y)
+    everything, Y = untrained(setup, initial, np.ones(len(inputs)), key), np.asarray(shared.Y)
     held_out = HeldOut()
     with progress_bar(f"training {net.name}", enabled=progress) as report:
         if named:
             adam = ADAM_STEP / max(widths)
-            learning_rate = learning_rate or (adam if optimizer == "adam" else _stable_rate(setup, shared, everything))
+            learning_rate = learning_rate or (adam if optimizer == "adam" else stable_rate(setup, shared, everything))
             shared = replace(shared, step_size=jnp.asarray(-learning_rate))
         if noise_std is None or stop == "held_out":
             parts = random_folds(len(inputs), folds, jax.random.fold_in(key, 1))
             masks = [~np.isin(np.arange(len(inputs)), part) for part in parts]
-            runs = [_records(setup, shared, _untrained(setup, initial, mask, key), steps) for mask in masks]
+            runs = [records(setup, shared, untrained(setup, initial, mask, key), steps) for mask in masks]
             for of_each in zip(*runs, strict=True):
-                step = of_each[0][0]
-                held_out.add(step, out_of_fold([f for _, _, f, _ in of_each], parts), Y)
+                step = of_each[0].step
+                held_out.add(step, out_of_fold([record.f for record in of_each], parts), Y)
                 report(step / steps, f"cross-validation: step {step}, held-out loss {held_out.loss[-1]:.4g}")
                 if stop == "held_out" and held_out.past_its_best:
                     break
             steps = held_out.best_step if stop == "held_out" else steps
             f = held_out.best_f if stop == "held_out" else held_out.last_f
             noise_std = most_probable_noise(f, Y) if noise_std is None else noise_std
-        recorded, losses = [], []
-        for step, trained, f, gradient_norm in _records(setup, shared, everything, steps):
-            recorded.append(step)
-            losses.append(0.5 * np.mean((f - Y) ** 2, axis=(1, 2)))
-            report(step / steps, f"step {step}, training loss {losses[-1].mean():.4g}")
+        losses: dict[int, np.ndarray] = {}
+        for record in records(setup, shared, everything, steps):
+            losses[record.step] = 0.5 * np.mean((record.f - Y) ** 2, axis=(1, 2))
+            report(record.step / steps, f"step {record.step}, training loss {losses[record.step].mean():.4g}")
     ensemble = TrainedEnsemble(
         net=net,
-        parameters=trained.weights | stds_of(initial),
+        parameters=record.members.weights | stds_of(initial),
         initial=initial,
         scale=scale,
         linearized=linearized,
         noise_std=float(noise_std),
         steps=steps,
-        recorded=np.array(recorded),
-        loss=np.stack(losses, axis=1),
+        recorded=np.array(list(losses)),
+        loss=np.stack(list(losses.values()), axis=1),
         held_out_recorded=np.array(held_out.recorded, int),
         held_out_loss=np.array(held_out.loss),
-        gradient_norm=np.asarray(gradient_norm),
+        gradient_norm=np.asarray(record.gradient_norm),
         stopped_early=stop == "held_out",
         learning_rate=float(learning_rate) if learning_rate else math.nan,
         seconds=time.perf_counter() - started,
@@ -211,93 +199,3 @@ def _check_settings(settings: dict[str, Any], rows: int) -> None:
         raise ValueError(f"folds must lie between 2 and the {rows} rows; got {settings['folds']}")
     if batch is not None and not 1 <= batch <= rows - math.ceil(rows / settings["folds"]):
         raise ValueError(f"batch_size must be at least 1 and fit into the rows of all folds but one; got {batch}")
-
-
-def _initial(
-    net: Serial,
-    widths: tuple[int, ...],
-    input_shape: tuple[int, ...],
-    outputs: int,
-    members: int | None,
-    start: Values | None,
-    new_readout: bool,
-    values: Values | None,
-    key: Array,
-) -> Values:
-    """Weights to start from with a leading axis over members, and values of standard deviations, likewise.
-
-    Raises:
-        ValueError: if ``start`` or ``values`` do not belong to the network.
-    """
-    known = {f"{kind}_std_{i}" for kind in ("weight", "bias") for i in range(net.depth + 1)}
-    if unknown := set(values or {}) - known:
-        raise ValueError(f"values names {', '.join(sorted(unknown))}; the network has {', '.join(sorted(known))}")
-    if start is None and new_readout:
-        raise ValueError("new_readout redraws the readout of start: pass start too")
-    count = len(start["readout"]) if start is not None else members or 10
-    if members not in (None, count):
-        raise ValueError(f"start has {count} members, so members cannot be {members}: leave it out")
-    initial = jax.vmap(lambda one: init(net, one, input_shape, widths, outputs))(jax.random.split(key, count))  # type: ignore[arg-type]
-    stds = {name: jnp.full(count, float(value)) for name, value in (values or {}).items()}
-    if start is None:
-        return initial | stds
-    earlier = {name: value for name, value in weights_of(start).items() if not (new_readout and name == "readout")}
-    for name, value in initial.items():
-        if (name in earlier and earlier[name].shape != value.shape) or (name not in earlier and name != "readout"):
-            raise ValueError(
-                f"start has {name} of shape {getattr(earlier.get(name), 'shape', None)}, where this network and these "
-                f"data need {value.shape}" + ("; new_readout=True redraws it" if name == "readout" else "")
-            )
-    return initial | earlier | stds_of(start) | stds
-
-
-def _untrained(setup: Setup, initial: Values, included: np.ndarray, key: Array) -> Training:
-    """All members before training on the included rows, with a leading axis."""
-    weights, stds = weights_of(initial), stds_of(initial)
-    count = len(weights["readout"])
-    return Training(
-        start=weights,
-        stds=stds,
-        included=jnp.tile(jnp.asarray(included, float), (count, 1)),
-        key=jax.random.split(jax.random.fold_in(key, 2), count),
-        weights=weights,
-        memory=jax.vmap(setup.optimizer.init)(weights),
-        step=jnp.zeros(count, int),
-    )
-
-
-def _stable_rate(setup: Setup, shared: Shared, members: Training) -> float:
-    """A step of gradient descent that is stable at the start for every member."""
-    each = jax.jit(map_islands(partial(largest_curvature, setup), len(members.key)))
-    return 1.0 / float(each(shared, members).max())
-
-
-def _records(
-    setup: Setup, shared: Shared, members: Training, steps: int
-) -> Iterator[tuple[int, Training, Float[np.ndarray, "M N C"], Array]]:
-    """Training, interrupted at numbers of steps in geometric progression.
-
-    Yields:
-        The number of steps, the members after them, their outputs at all rows, and their gradients' norms.
-
-    Raises:
-        ValueError: if it diverges.
-    """
-    for until in np.unique(np.round(np.geomspace(1, steps, RECORDS)).astype(int)):
-        members, f, gradient_norm = _advance_all(setup, shared, jnp.asarray(until), members)
-        f = np.asarray(f)
-        broken = ~np.isfinite(f).all(axis=(1, 2))
-        if broken.any():
-            raise ValueError(
-                f"{broken.sum()} of {len(f)} networks diverged within {until} steps of size "
-                f"{abs(float(shared.step_size)):.3g}: choose a smaller learning_rate"
-            )
-        yield int(until), members, f, gradient_norm
-
-
-@partial(jax.jit, static_argnames="setup")
-def _advance_all(setup: Setup, shared: Shared, until: Array, members: Training) -> Any:
-    def each(everyones: tuple[Shared, Array], own: Training) -> Any:
-        return advance(setup, *everyones, own)
-
-    return map_islands(each, len(members.key))((shared, until), members)

@@ -18,6 +18,8 @@ from bayes_nn import inference, priors
 WIDTH = 64
 ROWS = 200
 STEPS = 4000
+#: Draws of a handful of hyperparameters: enough for predictions, too few to quote evidences.
+FEW = inference.SMC(particles=32, islands=2)
 
 
 def diabetes():
@@ -44,9 +46,9 @@ def accounts(net, X, y, X_test):
         priors.EmpiricalNTK(net, initial, peeks=False),
     ]
     for prior in kernels:
-        yield prior.name, bnn.fit(prior, X, y, sampler=inference.SMC(particles=64)).predict(X_test)
-    network = bnn.BayesianNetwork(net, WIDTH)
-    yield network.name, bnn.fit(network, X, y).predict(X_test)
+        yield prior.name, bnn.fit(prior, X, y, sampler=FEW).predict(X_test)
+    network, chains = bnn.BayesianNetwork(net, WIDTH), inference.InfiniteHMC(chains=2, warmup=250, draws=250)
+    yield network.name, bnn.fit(network, X, y, sampler=chains).predict(X_test)
 
 
 def main():
@@ -65,11 +67,12 @@ def main():
             ensemble = bnn.train(net, X, y, WIDTH, optimizer=optimizer, steps=STEPS)
             print(f"\n{task.__name__}, {optimizer}: {ensemble.convergence}", flush=True)
             after = priors.EmpiricalNTK(net, ensemble.parameters)
-            linear = bnn.train(net, X, y, WIDTH, optimizer=optimizer, steps=STEPS, linearized=True)
-            again = bnn.train(net, X, y, WIDTH, optimizer=optimizer, steps=STEPS, key=1)
+            same = {"optimizer": optimizer, "steps": ensemble.steps, "stop": "steps", "noise_std": ensemble.noise_std}
+            linear = bnn.train(net, X, y, WIDTH, linearized=True, **same)
+            again = bnn.train(net, X, y, WIDTH, key=1, **same)
             rows = bayesian | {
-                after.name: bnn.fit(after, X, y, sampler=inference.SMC(particles=64)),
-                "linearized networks, trained": linear,
+                after.name: bnn.fit(after, X, y, sampler=FEW),
+                "linearized networks, as many steps": linear,
                 "the same ensemble, another key": again,
             }
             table = inference.agreement(rows, ensemble, X_test, y_test)

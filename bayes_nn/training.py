@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from bayes_nn.architecture import Serial, checked_width
 from bayes_nn.cross_validation import HeldOut, most_probable_noise, out_of_fold, random_folds

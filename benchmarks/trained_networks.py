@@ -72,7 +72,7 @@ def main():
             again = bnn.train(net, X, y, WIDTH, key=1, **same)
             rows = bayesian | {
                 after.name: bnn.fit(after, X, y, sampler=FEW),
-                "linearized networks, as many steps": linear,
+                "linearized networks, same start and steps": linear,
                 "the same ensemble, another key": again,
             }
             table = inference.agreement(rows, ensemble, X_test, y_test)

@@ -45,9 +45,11 @@ def agreement(
         One row per account, nearest first, below the trained ensemble itself. Columns, each but rmse with its standard
         error (``_se``): lpd_test (nats per test point); rmse (user's scale); total_variation, between the predictive
         distributions of one target at one test point, from 0 (the same) to 1 (disjoint); mean_difference, the squared
-        difference of predictive means over the variance of the targets, less what the finite number of members
-        contributes; residual_correlation, of the errors of the two predictive means (noise in the targets is common to
-        both, and raises it); excess, the total variation beyond that of the nearest account.
+        difference of predictive means over the variance of the targets; beyond_chance, the same less what the finite
+        numbers of members and draws contribute if they are independent: 0 on average for an account of the same law,
+        negative for one that shares the members' initial weights; residual_correlation, of the errors of the two
+        predictive means (noise in the targets is common to both, and raises it); excess, the total variation beyond
+        that of the nearest account.
 
     Raises:
         ValueError: for predictions of labels, or shapes that do not fit together.
@@ -71,7 +73,7 @@ def agreement(
     order = sorted(predictions, key=lambda name: float(variations[name].mean()))
     nearest = variations[order[0]]
     rows = [_row(reference, reference, targets, np.zeros(len(targets)), np.zeros(len(targets)))]
-    rows[0] |= {"mean_difference": 0.0, "mean_difference_se": 0.0, "excess": np.nan, "excess_se": np.nan}
+    rows[0] |= dict.fromkeys(("beyond_chance", "beyond_chance_se", "excess", "excess_se"), np.nan)
     rows += [_row(predictions[k], reference, targets, variations[k], variations[k] - nearest) for k in order]
     return pd.DataFrame(rows, index=pd.Index(["trained ensemble", *order], name="account"))
 
@@ -138,21 +140,27 @@ def _row(
     excess: Float[np.ndarray, " T"],
 ) -> dict[str, float]:
     means, trained = account.component_means.mean(axis=0), reference.component_means.mean(axis=0)
-    members = len(reference.component_means)
-    chance = reference.component_means.var(axis=0) / (members - 1) if members > 1 else 0.0
-    difference = (((means - trained) ** 2 - chance) / targets.var(axis=0)).mean(axis=1)
+    difference = ((means - trained) ** 2 / targets.var(axis=0)).mean(axis=1)
+    chance = ((_chance(account) + _chance(reference)) / targets.var(axis=0)).mean(axis=1)
     correlation, influence = _correlation(targets - means, targets - trained)
     row = {"rmse": float(np.sqrt(np.mean((targets - means) ** 2)))}
     points = {
         "lpd_test": account.log_prob(targets),
         "total_variation": variation,
         "mean_difference": difference,
+        "beyond_chance": difference - chance,
         "residual_correlation": correlation + influence,
         "excess": excess,
     }
     for name, values in points.items():
         row |= {name: float(values.mean()), f"{name}_se": float(values.std(ddof=1) / np.sqrt(len(values)))}
     return row
+
+
+def _chance(predictive: Predictive) -> Float[np.ndarray, "T C"]:
+    """Variance of the predictive mean over draws of its components, were they independent."""
+    components = len(predictive.component_means)
+    return predictive.component_means.var(axis=0) / max(components - 1, 1)
 
 
 def _correlation(

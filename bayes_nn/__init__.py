@@ -23,6 +23,8 @@ from bayes_nn.activations import (  # noqa: E402
     Tanh,
 )
 from bayes_nn.architecture import Serial, mlp  # noqa: E402
+from bayes_nn.ensemble import TrainedEnsemble  # noqa: E402
+from bayes_nn.gradient_descent import linearize  # noqa: E402
 from bayes_nn.hyperparameters import Shared  # noqa: E402
 from bayes_nn.inference.compare import compare  # noqa: E402
 from bayes_nn.inference.comparison import Comparison  # noqa: E402
@@ -36,6 +38,7 @@ from bayes_nn.inference.verdict import Verdict  # noqa: E402
 from bayes_nn.layers import AvgPool, Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual  # noqa: E402
 from bayes_nn.likelihood import Bernoulli, Categorical, Gaussian, Likelihood  # noqa: E402
 from bayes_nn.priors import BayesianNetwork  # noqa: E402
+from bayes_nn.training import train  # noqa: E402
 
 __all__ = [
     "Abs",
@@ -70,14 +73,17 @@ __all__ = [
     "Shared",
     "Sin",
     "Tanh",
+    "TrainedEnsemble",
     "Verdict",
     "compare",
     "fit",
     "inference",
+    "linearize",
     "load",
     "mlp",
     "network",
     "priors",
     "tasks",
+    "train",
     "use_all_cores",
 ]

@@ -1,5 +1,6 @@
 """Fitting priors to data and judging them: samplers, evidence, comparison, the verdict."""
 
+from bayes_nn.inference.agreement import agreement
 from bayes_nn.inference.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.evidence_methods import log_evidence
 from bayes_nn.inference.learning_curves import LearningCurves, learning_curves
@@ -14,6 +15,7 @@ __all__ = [
     "InfiniteHMC",
     "LearningCurves",
     "Transfer",
+    "agreement",
     "evidence_curve",
     "learning_curves",
     "log_evidence",

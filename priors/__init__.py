@@ -1,5 +1,6 @@
 """Priors over functions: infinite-width kernels and mixtures of Gaussian processes."""
 
+from bayes_nn.priors.empirical_kernel import EmpiricalNTK
 from bayes_nn.priors.empirical_ntk import empirical_ntk
 from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
 from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
@@ -11,6 +12,7 @@ __all__ = [
     "NNGP",
     "NTK",
     "BayesianNetwork",
+    "EmpiricalNTK",
     "FrozenFeatures",
     "GradientFlow",
     "Prior",

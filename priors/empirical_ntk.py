@@ -100,4 +100,4 @@ def _fields_and_slopes(net: Serial, stds: list, parameters: Values, x: Array) ->
             flat.append((field.reshape(-1, field.shape[-1]), jnp.swapaxes(by_position, 0, 1)))
         return flat
 
-    return jax.lax.map(one, x)
+    return jax.vmap(one)(x)

@@ -1,4 +1,4 @@
-"""The after kernel: a Gaussian process with the posterior mean of the network's kernel, and the same before the data."""
+"""The after kernel: a Gaussian process with the posterior mean of a network's kernel, beside that before the data."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -125,7 +125,8 @@ def after_kernel(
     targets = None if y_test is None else as_matrix(y_test, "y_test")
     if inputs is not None and targets is not None and targets.shape != (len(inputs), target.Y.shape[1]):
         raise ValueError(f"y_test has shape {targets.shape}; expected {(len(inputs), target.Y.shape[1])}")
-    noise_variance = np.broadcast_to(target.likelihood.noise_variance(posterior.values), posterior.shape)
+    noise_std = {name: jnp.asarray(posterior.values[name]) for name in target.likelihood.hyperparameter_priors()}
+    noise_variance = np.broadcast_to(target.likelihood.noise_variance(noise_std), posterior.shape)
     with one_blas_thread_per_device(), progress_bar("after kernel", enabled=progress) as report:
         after_process = _mean_process(posterior, target, inputs, report)
         nngp = replace(target, prior=NNGP(network.net))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ def plot_features(
 
 def _plot_kernels(figure: Figure, axes: np.ndarray, after: AfterKernel, order: np.ndarray) -> None:
     """Both kernels on one scale of colours, cut at the largest entries."""
-    kernels = [np.asarray(centred(K))[np.ix_(order, order)] for K in (after.before.K, after.K)]
+    kernels = [np.asarray(centred(jnp.asarray(K)))[np.ix_(order, order)] for K in (after.before.K, after.K)]
     limit = float(np.quantile(np.abs(kernels), 0.99))
     for ax, K, title, one in zip(axes, kernels, ("before", "after"), (after.before, after), strict=True):
         image = ax.imshow(K, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
@@ -82,8 +83,7 @@ def _plot_alignment(ax: Axes, aligned: KernelAlignment) -> None:
         ax.plot([low, high], [place, place], color=colour, alpha=0.25, linewidth=9, solid_capstyle="butt")
         ax.errorbar(average.value, place, xerr=2.0 * average.mcse, fmt="o", color=colour, markersize=5, capsize=3)
     ax.axvline(aligned.infinite_width.value, color="0.6", linewidth=1.0, linestyle="--", zorder=0)
-    ax.annotate("NNGP with y", (aligned.infinite_width.value, 1.5), rotation=90, fontsize=8, color="0.4", va="center",
-                ha="right")  # fmt: skip
+    ax.text(aligned.infinite_width.value, 3.45, " NNGP with y", fontsize=8, color="0.4")
     ax.set(yticks=range(len(rows)), yticklabels=[name for name, *_ in rows], xlim=(0.0, 1.0))
     ax.set_title("centred kernel alignment", fontsize=10)
     ax.set_xlabel("bars: 2 MCSE; bands: 1 std over draws")
@@ -101,8 +101,8 @@ def _plot_use(ax: Axes, use: NeuronUse) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     effective = use.effective_neurons.value
     ax.set_title(f"use of single neurons\neffectively {effective:.1f} of {len(rank)} used", fontsize=10)
-    ax.set_xlabel("neurons of layer 0, most used first (band: 80 % of draws)")
-    ax.set_ylabel("lpd lost if redrawn, nats per test point")
+    ax.set_xlabel("neurons of layer 0, most used first\n(band: 80 % of draws)")
+    ax.set_ylabel("lpd lost if redrawn\n(nats per test point)")
     _tidy(ax, "y")
 
 

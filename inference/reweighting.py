@@ -23,6 +23,7 @@ from bayes_nn.environment import one_blas_thread_per_device
 from bayes_nn.inference.draw_averages import Average, average_over_draws, standard_errors
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.importance import GROUPS, SMALLEST_EFFECTIVE_DRAWS, log_likelihood_of_draw, prior_draws
+from bayes_nn.inference.predictive import Predictive
 from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian
@@ -94,12 +95,12 @@ class Reweighting:
 class _Sums(NamedTuple):
     """Sums over draws of weights ``w = exp(log p(y | z) - largest)`` and of f, the mean of y at test inputs given z."""
 
-    largest: Array
-    w: Array
-    w2: Array
-    wf: Array
-    w2f: Array
-    w2f2: Array
+    largest: Any
+    w: Any
+    w2: Any
+    wf: Any
+    w2f: Any
+    w2f2: Any
 
 
 def reweighting(
@@ -149,16 +150,16 @@ def reweighting(
     ess = float(sums.w**2 / sums.w2)
     log_evidence = float(sums.largest + np.log(sums.w) - np.log(count))
     reasons = (f"only {ess:.0f} of {count} prior draws carry the weight",) if ess < SMALLEST_EFFECTIVE_DRAWS else ()
-    evidence = Evidence(
-        log_evidence, float(np.sqrt(max(1 / ess - 1 / count, 0.0))), "importance", not reasons, reasons
-    )
+    evidence = Evidence(log_evidence, float(np.sqrt(max(1 / ess - 1 / count, 0.0))), "importance", not reasons, reasons)
     mean = sums.wf / sums.w
     # Variance of a self-normalised average (Owen 2013, Monte Carlo theory, methods and examples, eq. 9.9).
     variance = (sums.w2f2 - 2.0 * mean * sums.w2f + mean**2 * sums.w2) / sums.w**2
     mean, error = mean * scale.y_std + scale.y_mean, np.sqrt(np.maximum(variance, 0.0)) * scale.y_std
     posterior_mean, posterior_error = np.zeros_like(mean), np.zeros_like(mean)
     if X_test is not None:
-        components = posterior.predict(X_test).component_means.reshape(*posterior.shape, *mean.shape)
+        predictive = posterior.predict(X_test)
+        assert isinstance(predictive, Predictive)
+        components = predictive.component_means.reshape(*posterior.shape, *mean.shape)
         posterior_mean = components.mean(axis=(0, 1))
         posterior_error = standard_errors(components, posterior.sampler)
     divergences = _divergences(posterior, posterior.evidence or evidence)

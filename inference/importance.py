@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from blackjax.smc.ess import ess
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
@@ -75,6 +74,8 @@ def prior_log_likelihoods(target: Target, key: Array, draws: int) -> Float[np.nd
 
 def importance_round(target: Target, key: Array, effort: int, report: Report) -> Round:
     """The log of the mean likelihood in every group."""
+    from blackjax.smc.ess import ess
+
     report(0.5, f"{GROUPS * DRAWS * effort} draws from the prior")
     log_likelihood = prior_log_likelihoods(target, key, DRAWS * effort)
     log_evidence = np.asarray(logsumexp(log_likelihood, axis=1)) - np.log(DRAWS * effort)

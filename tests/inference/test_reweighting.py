@@ -15,6 +15,9 @@ from bayes_nn.inference import importance
 LINEAR = bnn.mlp(1, "identity", weight_std=1.0, bias_std=0.0)
 RELU = bnn.mlp(1, weight_std=2**0.5, bias_std=0.1)
 
+SMALL = inference.SMC(particles=32, islands=2)
+pytestmark = pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+
 
 @pytest.fixture(scope="module")
 def task():
@@ -32,7 +35,7 @@ def test_everything_against_quadrature(task):
     """
     X, y = task
     posterior = bnn.fit(priors.ScaleMixture(LINEAR, 4), X[:20], y[:20], bnn.Gaussian(0.5), standardize=False)
-    result = inference.reweighting(posterior, X[20:], draws=100_000)
+    result = inference.reweighting(posterior, X[20:], draws=50_000)
 
     s = np.linspace(1e-4, stats.gamma.ppf(1 - 1e-14, 2.0, scale=0.5), 4000)
     log_prior = stats.gamma.logpdf(s, 2.0, scale=0.5) + np.log(s[1] - s[0])
@@ -65,9 +68,9 @@ def test_frozen_draws_reproduce_the_markov_chains_of_a_network(task):
     X, y = task
     results = []
     for noise in (0.7, 0.45):
-        settings = inference.InfiniteHMC(warmup=300, draws=400)
+        settings = inference.InfiniteHMC(warmup=200, draws=300)
         posterior = bnn.fit(bnn.BayesianNetwork(RELU, 8), X[:20], y[:20], bnn.Gaussian(noise), settings)
-        result = inference.reweighting(posterior, X[20:], draws=100_000)
+        result = inference.reweighting(posterior, X[20:], draws=50_000)
         assert np.abs(result.gap).max() < 4.5
         assert result.mean_error.max() < 0.02
         assert result.ess == pytest.approx(result.predicted_ess, rel=0.35)
@@ -83,20 +86,25 @@ def test_chunks_add_up_to_the_direct_formulas(task, monkeypatch):
     module = importlib.import_module("bayes_nn.inference.reweighting")
     monkeypatch.setattr(module, "CHUNK", 20)
     X, y = task
-    posterior = bnn.fit(bnn.BayesianNetwork(RELU, 3), X[:20], 5.0 * y[:20] + 1.0, bnn.Gaussian(0.5), "smc")
+    posterior = bnn.fit(bnn.BayesianNetwork(RELU, 3), X[:20], 5.0 * y[:20] + 1.0, bnn.Gaussian(0.5), SMALL)
     result = inference.reweighting(posterior, X[20:], draws=300, key=4)
     assert result.draws == 304
     target, new = posterior.target, posterior.scale.inputs(X[20:])
-    log_w, f = [], []
-    for call in range(4):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(4), call), importance.GROUPS)
-        for key in keys:
-            for one in jax.random.split(key, 19):
-                values = target.values(target.sample_prior(one))
-                log_w.append(float(target.log_likelihood_of(values)))
-                f.append(np.asarray(target.prior.process(values, target.X, new).predict(target.Y, 0.25)[0]))
-    w = np.exp(np.array(log_w) - max(log_w))
-    w, f = w / w.sum(), posterior.scale.y_mean + posterior.scale.y_std * np.array(f)
+
+    @jax.jit
+    def direct(key):
+        values = target.values(target.sample_prior(key))
+        process = target.prior.process(values, target.X, new)
+        return process.log_marginal(target.Y, 0.25), process.predict(target.Y, 0.25)[0]
+
+    groups = [
+        key
+        for call in range(4)
+        for key in jax.random.split(jax.random.fold_in(jax.random.key(4), call), importance.GROUPS)
+    ]
+    log_w, f = map(np.array, zip(*(direct(one) for key in groups for one in jax.random.split(key, 19)), strict=True))
+    w = np.exp(log_w - log_w.max())
+    w, f = w / w.sum(), posterior.scale.y_mean + posterior.scale.y_std * f
     mean = np.tensordot(w, f, axes=1)
     assert result.ess == pytest.approx(1.0 / np.sum(w**2), rel=1e-9)
     assert result.log_evidence.value == pytest.approx(logsumexp(log_w) - np.log(304), abs=1e-9)
@@ -107,7 +115,7 @@ def test_chunks_add_up_to_the_direct_formulas(task, monkeypatch):
 
 def test_too_few_draws_say_so(task):
     X, y = task
-    posterior = bnn.fit(bnn.BayesianNetwork(RELU, 4), X, y, bnn.Gaussian(0.1), inference.SMC(particles=64, islands=2))
+    posterior = bnn.fit(bnn.BayesianNetwork(RELU, 4), X, y, bnn.Gaussian(0.1), SMALL)
     result = inference.reweighting(posterior, draws=1_000)
     assert not result.log_evidence.reliable
     assert "carry the weight" in result.log_evidence.reasons[0]

@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from bayes_nn.inference.after_kernel import AfterKernel, after_kernel
 from bayes_nn.inference.alignment import KernelAlignment, centred, kernel_alignment
 from bayes_nn.inference.neuron_use import NeuronUse, neuron_use
-from bayes_nn.inference.plots import Plot
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from bayes_nn.inference.posterior import Posterior
 
 _BEFORE, _AFTER = "#2b6a99", "#c44e1b"
@@ -22,7 +21,7 @@ _BEFORE, _AFTER = "#2b6a99", "#c44e1b"
 
 def plot_features(
     posterior: "Posterior", X_test: Any = None, y_test: Any = None, key: int | Array = 0, *, progress: bool = True
-) -> Figure:
+) -> "Figure":
     """The kernel before and after the data, its alignments, and, with test data, the use of single neurons.
 
     Kernels are centred and their rows ordered by the first output, so that a kernel that has turned towards the
@@ -45,6 +44,8 @@ def plot_features(
         >>> posterior = bnn.fit(network, X, X[:, 0], bnn.Gaussian(0.3), bnn.inference.InfiniteHMC(draws=50))
         >>> plot_features(posterior).savefig("features.png")  # doctest: +SKIP
     """
+    from bayes_nn.inference.plots import Plot
+
     after = after_kernel(posterior, X_test, y_test, progress=progress)
     aligned = kernel_alignment(posterior, key, progress=progress)
     tested = X_test is not None
@@ -59,7 +60,7 @@ def plot_features(
     return figure
 
 
-def _plot_kernels(figure: Figure, axes: np.ndarray, after: AfterKernel, order: np.ndarray) -> None:
+def _plot_kernels(figure: "Figure", axes: np.ndarray, after: AfterKernel, order: np.ndarray) -> None:
     """Both kernels on one scale of colours, cut at the largest entries."""
     kernels = [np.asarray(centred(jnp.asarray(K)))[np.ix_(order, order)] for K in (after.before.K, after.K)]
     limit = float(np.quantile(np.abs(kernels), 0.99))
@@ -70,7 +71,7 @@ def _plot_kernels(figure: Figure, axes: np.ndarray, after: AfterKernel, order: n
     figure.colorbar(image, ax=list(axes), shrink=0.75, extend="both")
 
 
-def _plot_alignment(ax: Axes, aligned: KernelAlignment) -> None:
+def _plot_alignment(ax: "Axes", aligned: KernelAlignment) -> None:
     """Averages (error bars: 2 MCSE) on bars one standard deviation over draws long."""
     rows = [
         ("with y, before", aligned.before, _BEFORE),
@@ -92,7 +93,9 @@ def _plot_alignment(ax: Axes, aligned: KernelAlignment) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _plot_use(ax: Axes, use: NeuronUse) -> None:
+def _plot_use(ax: "Axes", use: NeuronUse) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     rank = np.arange(1, use.use.shape[1] + 1)
     low, high = np.quantile(use.use, [0.1, 0.9], axis=0)
     ax.fill_between(rank, low, high, color=_AFTER, alpha=0.25, linewidth=0, step="mid")
@@ -106,6 +109,6 @@ def _plot_use(ax: Axes, use: NeuronUse) -> None:
     _tidy(ax, "y")
 
 
-def _tidy(ax: Axes, grid: str) -> None:
+def _tidy(ax: "Axes", grid: str) -> None:
     ax.grid(axis=grid, color="0.9")  # type: ignore[arg-type]
     ax.spines[["top", "right"]].set_visible(False)

@@ -3,6 +3,7 @@
 from bayes_nn.priors.empirical_ntk import empirical_ntk
 from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
 from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
+from bayes_nn.priors.kernel_prior import KernelPrior
 from bayes_nn.priors.kernel_priors import NNGP, NTK, ScaleMixture, StudentT
 from bayes_nn.priors.prior import Prior
 from bayes_nn.priors.renormalised_kernel import RenormalisedKernel
@@ -13,6 +14,7 @@ __all__ = [
     "BayesianNetwork",
     "FrozenFeatures",
     "GradientFlow",
+    "KernelPrior",
     "Prior",
     "RenormalisedKernel",
     "ScaleMixture",

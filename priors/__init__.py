@@ -5,6 +5,7 @@ from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
 from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
 from bayes_nn.priors.kernel_prior import KernelPrior
 from bayes_nn.priors.kernel_priors import NNGP, NTK, ScaleMixture, StudentT
+from bayes_nn.priors.numpyro_prior import NumPyroPrior
 from bayes_nn.priors.prior import Prior
 from bayes_nn.priors.renormalised_kernel import RenormalisedKernel
 
@@ -15,6 +16,7 @@ __all__ = [
     "FrozenFeatures",
     "GradientFlow",
     "KernelPrior",
+    "NumPyroPrior",
     "Prior",
     "RenormalisedKernel",
     "ScaleMixture",

@@ -1,15 +1,14 @@
 """Posteriors as ArviZ DataTrees."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import arviz as az
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array
 
-from bayes_nn.inference.parallel import map_islands
+from bayes_nn.inference.posterior import for_all_draws
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Labels
 from bayes_nn.priors.gaussian_process import JITTER
@@ -44,7 +43,12 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
         return values if outputs else values[..., 0]
 
     key_replicate, key_prior = jax.random.split(jax.random.fold_in(posterior.key, 3))
-    log_likelihood = _log_likelihood(target, values, f) - (0.0 if labels else np.log(scale.y_std))
+    log_likelihood, replicates = _given_f(target, values, f, key_replicate)
+    if not labels:
+        log_y_std = np.log(scale.y_std)
+        log_likelihood = (
+            per_row(log_likelihood - log_y_std) if log_likelihood.ndim == 4 else log_likelihood - log_y_std.sum()
+        )
     prior, prior_f, prior_y = _prior_draws(target, key_prior)
     variables = values | posterior.function_draws
     dims = {"f": ["row", *outputs], "y": y_dims}
@@ -54,13 +58,15 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
     groups = {
         "posterior": variables | {"f": per_row(f)},
         "sample_stats": posterior.sample_stats or {"lp": posterior.log_likelihood},
-        "posterior_predictive": {"y": of_users(_replicate(target, values, f, key_replicate))},
-        "log_likelihood": {"y": log_likelihood if labels else per_row(log_likelihood)},
+        "posterior_predictive": {"y": of_users(replicates)},
+        "log_likelihood": {"y": log_likelihood},
         "prior": prior | {"f": per_row(prior_f)},
         "prior_predictive": {"y": of_users(prior_y)},
         "observed_data": {"y": of_users(np.asarray(target.likelihood.observed(target.Y)))},
         "constant_data": {"X": np.asarray(target.X) * scale.x_std + scale.x_mean},
     }
+    if log_likelihood.ndim == 2:  # rows that depend on each other given z have no log likelihoods of their own
+        del groups["log_likelihood"]
     positions: dict[int, list[str]] = {0: [], 1: ["time"], 2: ["height", "width"]}
     between = positions.get(spatial, [f"axis_{i}" for i in range(spatial)])
     dims["X"] = ["row", *between, "channel" if spatial else "column"]
@@ -79,51 +85,31 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
     return tree
 
 
-def _given_f(target: Target, values: dict[str, np.ndarray], f: np.ndarray) -> Any:
-    """A function of one draw's values and f, mapped over draws (leading axes of f but the last two)."""
-    own = {name: jnp.asarray(values[name]) for name in target.likelihood.hyperparameter_priors()}
-    return lambda function, *more: np.asarray(jax.vmap(jax.vmap(function))(own, jnp.asarray(f), *more))
+def _given_f(target: Target, values: dict[str, np.ndarray], f: np.ndarray, key: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Pointwise ``log p(y | f)`` and a replicate of y for every draw, (chains, draws, ...) each."""
+    chains, draws = f.shape[:2]
+
+    def stacked(array: np.ndarray) -> np.ndarray:
+        return array.reshape(chains * draws, *array.shape[2:])
+
+    own = jax.tree.map(stacked, values), stacked(f), jax.random.split(key, chains * draws)
+    found = (np.asarray(array) for array in for_all_draws(target, None, own, _of_draw))
+    log_likelihood, y = (array.reshape(chains, draws, *array.shape[1:]) for array in found)
+    return log_likelihood, y
 
 
-def _log_likelihood(target: Target, values: dict[str, np.ndarray], f: np.ndarray) -> np.ndarray:
-    """Pointwise log p(y | f) of every draw; every output on its own where there are several."""
-
-    def pointwise(own: dict[str, Array], f: Array) -> Array:
-        if isinstance(target.likelihood, Labels):
-            return target.likelihood.log_prob(own, target.Y, f)
-        return target.likelihood.distribution(own, f).base_dist.log_prob(target.Y)
-
-    return _given_f(target, values, f)(pointwise)
-
-
-def _replicate(target: Target, values: dict[str, np.ndarray], f: np.ndarray, key: Array) -> np.ndarray:
-    keys = jax.random.split(key, f.shape[:2])
-    return _given_f(target, values, f)(lambda own, f, key: target.likelihood.draw(key, own, f), keys)
+def _of_draw(target: Target, _: None, values: dict[str, Array], f: Array, key: Array) -> tuple[Array, Array]:
+    return target.pointwise_log_likelihood(values, f), target.replicate(key, values, f)
 
 
 def _prior_draws(target: Target, key: Array) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Latents, f at the training inputs and y from the prior, (1, PRIOR_DRAWS, ...)."""
-    values, f = _prior_functions(target, key)
-    stacked = {name: np.asarray(value)[None] for name, value in values.items()}
-    f = np.asarray(f)[None]
-    return stacked, f, _replicate(target, stacked, f, jax.random.fold_in(key, 1))
+    drawn = for_all_draws(target, None, (jax.random.split(key, PRIOR_DRAWS),), _from_prior)
+    return jax.tree.map(lambda array: np.asarray(array)[None], drawn)
 
 
-@jax.jit
-def _prior_functions(target: Target, key: Array) -> tuple[dict[str, Array], Array]:
-    """Latents, the readout of networks among them, and f."""
-    key_u, key_weights = jax.random.split(key)
-    u = target.sample_prior(key_u, (PRIOR_DRAWS,))
-    site = target.prior.function_site
-    integrated_out = {} if site in target.latents else target.function_weights
-    weights = {name: prior.sample(key_weights, (PRIOR_DRAWS,)) for name, prior in integrated_out.items()}
-
-    def one(target: Target, own: tuple[Array, dict[str, Array]]) -> tuple[dict[str, Array], Array]:
-        values = target.values(own[0]) | own[1]
-        f = target.prior.process(values, target.X).function(values[site])
-        return {name: value for name, value in values.items() if site == "readout" or name not in integrated_out}, f
-
-    return map_islands(one, PRIOR_DRAWS)(target, (u, weights))
+def _from_prior(target: Target, _: None, key: Array) -> tuple[dict[str, Array], Array, Array]:
+    return target.draw_prior(key)
 
 
 def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> list[str]:

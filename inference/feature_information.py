@@ -59,10 +59,15 @@ def feature_information(posterior: "Posterior") -> FeatureInformation:
     rule ``KL(h, w) = KL(h) + E_h KL(w | h)``. The first part is taken off by a Gaussian fit to the
     draws of h on the unconstrained scale, an approximation; what is left is the hidden weights' own.
 
-    NaN where the readout is not integrated out: the identity then holds for hidden weights and readout together.
+    NaN where the readout is not integrated out: the identity then holds for hidden weights and readout together. For a
+    NumPyro model, whose latents may depend on each other, there is no decomposition.
     """
     target = posterior.target
     mean, mean_error = float(posterior.log_likelihood.mean()), _error_of_mean(posterior)
+    if not target.factorised:
+        nan = float("nan")
+        own = nan if target.has_hidden_weights else 0.0
+        return FeatureInformation(own, own, nan, mean, nan, mean_error)
     of_hyperparameters, hyperparameters_error, each = hyperparameter_divergence(posterior)
     known = mean, hyperparameters_error, mean_error, each
     if not target.has_hidden_weights or not target.prior.updated:

@@ -15,11 +15,13 @@ from bayes_nn.data import Scale, checked_pair, with_classes
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.diagnostics import ConvergenceWarning
 from bayes_nn.inference.evidence import Evidence, approximate
+from bayes_nn.inference.numpyro_target import NumPyroTarget
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.settings import HMC, NUTS, SMC, Chains, InfiniteHMC
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian, Labels, Likelihood
+from bayes_nn.priors.numpyro_prior import NumPyroPrior
 from bayes_nn.priors.prior import Prior
 
 Settings = SMC | InfiniteHMC | NUTS | HMC
@@ -133,7 +135,10 @@ def prepare(
     prior.check_inputs(inputs.shape[1:])
     prior.check_targets(likelihood, targets.shape[1])
     scale = Scale.of(inputs, targets, standardize, labels=isinstance(likelihood, Labels))
-    return Target(scale.inputs(inputs), scale.targets(targets), prior, likelihood), scale
+    data = scale.inputs(inputs), scale.targets(targets)
+    if isinstance(prior, NumPyroPrior):
+        return NumPyroTarget.of(*data, prior, likelihood), scale
+    return Target(*data, prior, likelihood), scale
 
 
 def checked_key(key: int | Array) -> Array:

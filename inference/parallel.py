@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.custom_batching import sequential_vmap
 from jax.sharding import Mesh, PartitionSpec
 
 
@@ -38,3 +40,32 @@ def map_islands(function: Callable[..., Any], islands: int) -> Callable[..., Any
     mesh = Mesh(np.array(jax.local_devices()[:count]), ("device",))
     split = PartitionSpec("device")
     return jax.shard_map(within_device, mesh=mesh, in_specs=(PartitionSpec(), split), out_specs=split, check_vma=False)
+
+
+def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A scalar ``function(shared, u)`` whose value and gradient in u stay unbatched under a ``vmap`` from any library.
+
+    Reverse mode only, and no derivative in ``shared``.
+
+    Args:
+        function: of a pytree of floating-point arrays and an array u.
+
+    Example:
+        >>> quadratic = one_at_a_time(lambda scale, u: scale * jnp.vdot(u, u))
+        >>> jax.vmap(jax.grad(quadratic, argnums=1), (None, 0))(2.0, jnp.ones((1, 2))).tolist()
+        [[4.0, 4.0]]
+    """
+    value = sequential_vmap(function)
+    value_and_gradient = sequential_vmap(jax.value_and_grad(function, argnums=1))
+    unbatched = jax.custom_vjp(lambda shared, u: value(shared, u))
+
+    def forward(shared: Any, u: Any) -> tuple[Any, tuple]:
+        result, gradient = value_and_gradient(shared, u)
+        return result, (shared, gradient)
+
+    def backward(residuals: tuple, cotangent: Any) -> tuple:
+        shared, gradient = residuals
+        return jax.tree.map(jnp.zeros_like, shared), cotangent * gradient
+
+    unbatched.defvjp(forward, backward)
+    return unbatched

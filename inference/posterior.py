@@ -21,7 +21,7 @@ from bayes_nn.inference.predictive import ClassPredictive, Predictive
 from bayes_nn.inference.progress import progress_bar
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
-from bayes_nn.likelihood import Gaussian, Labels
+from bayes_nn.likelihood import Labels
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,7 @@ class Posterior:
             assert likelihood.classes is not None
             return ClassPredictive(result, likelihood.classes)
         mean, variance = result
-        std = np.sqrt(variance)[..., None]
-        return Predictive(mean * self.scale.y_std + self.scale.y_mean, std * self.scale.y_std)
+        return Predictive(mean * self.scale.y_std + self.scale.y_mean, np.sqrt(variance) * self.scale.y_std)
 
     def _of_every_draw(self, what: Callable[..., Any], shared: Any = None) -> Any:
         """A computation for every draw, over the devices; results with one leading axis of all draws.
@@ -112,7 +111,7 @@ class Posterior:
         count = math.prod(self.shape) if self.values or what is _draw_function else 1
         keys = jax.random.split(jax.random.fold_in(self.key, 0), count)
         values = {name: jnp.asarray(value).reshape(count, *value.shape[2:]) for name, value in self.values.items()}
-        return jax.tree.map(np.asarray, _for_all_draws(self.target, shared, (values, keys), what))
+        return jax.tree.map(np.asarray, for_all_draws(self.target, shared, (values, keys), what))
 
     @cached_property
     def function_draws(self) -> dict[str, np.ndarray]:
@@ -140,27 +139,18 @@ class Posterior:
 
 
 def _predict(target: Target, X_new: Array, values: dict[str, Array], key: Array) -> Any:
-    """Mean and variance of y at new inputs given z, or class probabilities there."""
-    process = target.prior.process(values, target.X, X_new)
-    if isinstance(target.likelihood, Gaussian):
-        noise_variance = target.likelihood.noise_variance(values)
-        mean, variance = process.predict(target.Y, noise_variance)
-        return mean, variance + noise_variance
-    assert isinstance(target.likelihood, Labels)
-    return target.likelihood.probabilities(key, *process.predict_function(values[target.prior.function_site]))
+    return target.predict(X_new, values, key)
 
 
 def _draw_function(target: Target, _: None, values: dict[str, Array], key: Array) -> dict[str, Array]:
-    """f at the training inputs, and the readout where it was integrated out."""
-    process = target.prior.process(values, target.X)
-    if isinstance(target.likelihood, Gaussian):
-        return process.draw(key, target.Y, target.likelihood.noise_variance(values))
-    return {"f": process.function(values[target.prior.function_site])}
+    return target.draw_function(values, key)
 
 
 @partial(jax.jit, static_argnames="what")
-def _for_all_draws(target: Target, shared: Any, own: tuple[dict[str, Array], Array], what: Callable[..., Any]) -> Any:
-    def each(everyones: tuple[Target, Any], own: tuple[dict[str, Array], Array]) -> Any:
+def for_all_draws(target: Target, shared: Any, own: tuple[Any, ...], what: Callable[..., Any]) -> Any:
+    """``what(target, shared, *own)`` for every draw of ``own``, stacked pytrees of which the last is an array."""
+
+    def each(everyones: tuple[Target, Any], own: tuple[Any, ...]) -> Any:
         return what(*everyones, *own)
 
-    return map_islands(each, len(own[1]))((target, shared), own)
+    return map_islands(each, len(own[-1]))((target, shared), own)

@@ -1,8 +1,9 @@
 """The posterior over z as a density on an unconstrained vector u, split into prior and likelihood."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
-from bayes_nn.likelihood import Gaussian, Likelihood
+from bayes_nn.likelihood import Gaussian, Labels, Likelihood
 from bayes_nn.priors.prior import Latents, Prior
 
 
@@ -83,7 +84,7 @@ class Target:
         """u cut into unconstrained sites."""
         sites, start = {}, 0
         for name, prior in self.latents.items():
-            sites[name] = u[start : start + _size(prior)].reshape(prior.event_shape)
+            sites[name] = u[start : start + _size(prior)].reshape(_unconstrained_shape(prior))
             start += _size(prior)
         return sites
 
@@ -96,6 +97,11 @@ class Target:
     def has_hidden_weights(self) -> bool:
         """Whether u holds hidden weights."""
         return bool(self.prior.hidden_weights(self.X.shape[1:]))
+
+    @property
+    def factorised(self) -> bool:
+        """Whether latents are independent of each other under the prior."""
+        return True
 
     @property
     def has_many_latents(self) -> bool:
@@ -149,12 +155,51 @@ class Target:
         log_likelihood, gradient = self.log_likelihood_and_gradient(u)
         return log_prior, log_likelihood, prior_gradient, gradient
 
+    def predict(self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array) -> Any:
+        """Mean and variance of y at new inputs given z, (T, C) and (T, 1) or (T, C), or class probabilities (T, K)."""
+        process = self.prior.process(values, self.X, X_new)
+        if isinstance(self.likelihood, Gaussian):
+            noise_variance = self.likelihood.noise_variance(values)
+            mean, variance = process.predict(self.Y, noise_variance)
+            return mean, (variance + noise_variance)[:, None]
+        assert isinstance(self.likelihood, Labels)
+        return self.likelihood.probabilities(key, *process.predict_function(values[self.prior.function_site]))
+
+    def draw_function(self, values: dict[str, Array], key: Array) -> dict[str, Array]:
+        """``"f"`` at the training inputs given z, and the readout where it was integrated out."""
+        process = self.prior.process(values, self.X)
+        if isinstance(self.likelihood, Gaussian):
+            return process.draw(key, self.Y, self.likelihood.noise_variance(values))
+        return {"f": process.function(values[self.prior.function_site])}
+
+    def pointwise_log_likelihood(self, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
+        """``log p(y | f)`` of every row, and of every output on its own; nats."""
+        if isinstance(self.likelihood, Labels):
+            return self.likelihood.log_prob(values, self.Y, f)
+        return self.likelihood.distribution(values, f).base_dist.log_prob(self.Y)
+
+    def replicate(self, key: Array, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
+        """One draw of y at the training inputs given f."""
+        return self.likelihood.draw(key, values, f)
+
+    def draw_prior(self, key: Array) -> tuple[dict[str, Array], Float[Array, "N C"], Float[Array, "N *C"]]:
+        """One draw from the prior: the latents (a network's readout among them), f and y at the training inputs."""
+        key_u, key_weights, key_y = jax.random.split(key, 3)
+        values, site = self.values(self.sample_prior(key_u)), self.prior.function_site
+        integrated_out = {} if site in values else self.function_weights
+        weights = {name: prior.sample(key_weights) for name, prior in integrated_out.items()}
+        f = self.prior.process(values, self.X).function((values | weights)[site])
+        kept = values | weights if site == "readout" else values
+        return kept, f, self.replicate(key_y, values, f)
+
+
+def _unconstrained_shape(prior: dist.Distribution) -> tuple[int, ...]:
+    """Shape of the latent in u, which differs from its own where a constraint takes freedom away."""
+    return biject_to(prior.support).inverse_shape(prior.event_shape)
+
 
 def _size(prior: dist.Distribution) -> int:
-    size = 1
-    for length in prior.event_shape:
-        size *= length
-    return size
+    return math.prod(_unconstrained_shape(prior))
 
 
 def _log_density(prior: dist.Distribution, unconstrained: Array) -> Float[Array, ""]:

@@ -17,7 +17,7 @@ from bayes_nn.inference.fit import checked_key, checked_likelihood, prepare
 from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.progress import progress_bar
 from bayes_nn.inference.settings import SMC
-from bayes_nn.inference.update import Rows, Update, follow
+from bayes_nn.inference.update import Rows, Update, follow, refuse_dependent_rows
 from bayes_nn.likelihood import Gaussian, Likelihood
 from bayes_nn.priors.gaussian_process import leave_one_out_log_densities
 from bayes_nn.priors.prior import Prior
@@ -179,6 +179,7 @@ def evidence_curve(
     target, _ = prepare(prior, X, y, likelihood, standardize, duplicates)
     if not prior.updated:
         raise ValueError(f"{prior.name} has a code length instead of an evidence: use inference.learning_curves")
+    refuse_dependent_rows(target)
     stops = checked_sizes(sizes, len(target.Y))
     key_order, key_start, key_run = jax.random.split(checked_key(key), 3)
     order = jax.random.permutation(key_order, len(target.Y)) if shuffle else jnp.arange(len(target.Y))

@@ -16,7 +16,7 @@ from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.rounds import Round, repeat_rounds
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
-from bayes_nn.inference.update import Update, follow
+from bayes_nn.inference.update import Update, follow, refuse_dependent_rows
 from bayes_nn.likelihood import Likelihood
 from bayes_nn.priors.prior import Prior
 
@@ -130,7 +130,7 @@ def _both(
     (X_a, y_a), (X_b, _) = checked
     if X_a.shape[1:] != X_b.shape[1:]:
         raise ValueError(f"the tasks have inputs of shapes {X_a.shape[1:]} and {X_b.shape[1:]}: they must be alike")
-    prepare(prior, X_a, y_a, likelihood, standardize, duplicates)
+    refuse_dependent_rows(prepare(prior, X_a, y_a, likelihood, standardize, duplicates)[0])
     common = Scale.of(np.concatenate([X_a, X_b]), y_a, standardize)
     own = [Scale.of(X, y, standardize) for X, y in checked]
     pairs = zip(checked, own, strict=True)

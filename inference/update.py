@@ -92,6 +92,18 @@ class Update:
         return log_prior + weighted(self.before), jnp.where(jnp.isfinite(ratio), ratio, -jnp.inf)
 
 
+def refuse_dependent_rows(target: Target) -> None:
+    """Refuse a target whose rows cannot be taken one by one.
+
+    Raises:
+        ValueError: for a NumPyro model, which says what all of y is and not what some of its rows are.
+    """
+    if type(target) is not Target:
+        raise ValueError(
+            f"{target.prior.name} is a model of all rows together: fit it to each part of the data instead"
+        )
+
+
 def follow(
     updates: Sequence[Update], start: Float[np.ndarray, "I P D"], settings: SMC, key: Array, report: Report
 ) -> "list[SMCRun]":

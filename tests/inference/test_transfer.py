@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 from scipy.special import logsumexp
 
@@ -75,3 +77,15 @@ def test_bad_tasks(tasks):
         inference.transfer(priors.NNGP(NET), (a[0], 0.0 * a[1]), b, NOISE)
     with pytest.raises(ValueError, match="Gaussian noise"):
         inference.transfer(priors.NNGP(NET), a, b, bnn.Bernoulli())
+
+
+def test_models_of_all_rows_together_are_refused(tasks):
+    def model(X, y=None):
+        slope = numpyro.sample("slope", dist.Normal())
+        numpyro.sample("y", dist.Normal(slope * X[:, 0], 1.0), obs=y)
+
+    prior = priors.NumPyroPrior(model, name="line")
+    with pytest.raises(ValueError, match="all rows together"):
+        inference.transfer(prior, *tasks)
+    with pytest.raises(ValueError, match="all rows together"):
+        inference.evidence_curve(prior, *tasks[0])

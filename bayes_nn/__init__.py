@@ -28,16 +28,16 @@ from bayes_nn.gradient_descent import linearize  # noqa: E402
 from bayes_nn.hyperparameters import Shared  # noqa: E402
 from bayes_nn.inference.compare import compare  # noqa: E402
 from bayes_nn.inference.comparison import Comparison  # noqa: E402
-from bayes_nn.inference.diagnostics import ConvergenceWarning  # noqa: E402
 from bayes_nn.inference.evidence import Evidence  # noqa: E402
 from bayes_nn.inference.fit import fit  # noqa: E402
 from bayes_nn.inference.posterior import Posterior  # noqa: E402
-from bayes_nn.inference.predictive import ClassPredictive, Predictive  # noqa: E402
 from bayes_nn.inference.storage import load  # noqa: E402
 from bayes_nn.inference.verdict import Verdict  # noqa: E402
 from bayes_nn.layers import AvgPool, Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual  # noqa: E402
 from bayes_nn.likelihood import Bernoulli, Categorical, Gaussian, Likelihood  # noqa: E402
+from bayes_nn.predictive import ClassPredictive, Predictive  # noqa: E402
 from bayes_nn.priors import BayesianNetwork  # noqa: E402
+from bayes_nn.progress import ConvergenceWarning  # noqa: E402
 from bayes_nn.training import train  # noqa: E402
 
 __all__ = [

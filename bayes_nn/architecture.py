@@ -147,3 +147,14 @@ def checked_width(width: int | tuple[int, ...] | list[int], depth: int) -> tuple
         if isinstance(one, bool) or not isinstance(one, int) or one < 1:
             raise ValueError(f"width must be a positive integer; got {one!r}")
     return widths
+
+
+def checked_net(net: object) -> Serial:
+    """The architecture itself.
+
+    Raises:
+        ValueError: if it is not an architecture.
+    """
+    if not isinstance(net, Serial):
+        raise ValueError(f"expected an architecture such as bayes_nn.mlp(depth=2); got {net!r}")
+    return net

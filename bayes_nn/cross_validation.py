@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.optimize import minimize_scalar
 
-from bayes_nn.inference.predictive import Predictive
+from bayes_nn.predictive import Predictive
 
 #: No look further once this multiple of the best number of steps has passed.
 PATIENCE = 3

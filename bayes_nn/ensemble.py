@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Int
 from bayes_nn.architecture import Serial
 from bayes_nn.data import Scale
 from bayes_nn.gradient_descent import linearize, weights_of
-from bayes_nn.inference.predictive import Predictive
 from bayes_nn.network import Values, apply
+from bayes_nn.predictive import Predictive
 
 #: A training loss that falls by less than this fraction over the last tenth of the steps counts as settled.
 SETTLED = 0.01

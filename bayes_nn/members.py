@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 
 from bayes_nn.architecture import Serial
 from bayes_nn.gradient_descent import Setup, Shared, Training, advance, largest_curvature, stds_of, weights_of
-from bayes_nn.inference.parallel import map_islands
 from bayes_nn.network import Values, init
+from bayes_nn.parallel import map_islands
 
 #: Members of an ensemble where nothing else is asked for.
 MEMBERS = 10

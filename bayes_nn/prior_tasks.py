@@ -42,8 +42,8 @@ def nngp_draw(
         >>> nngp_draw(bnn.mlp(depth=2), rows=20, test_rows=5).y.shape
         (20,)
     """
+    from bayes_nn.architecture import checked_net
     from bayes_nn.priors.infinite_width import kernel_matrix
-    from bayes_nn.priors.kernel_priors import checked_net
 
     check_counts(rows=rows, inputs=inputs, test_rows=test_rows, outputs=outputs)
     noise_std = checked_number(noise_std, "noise_std", zero_allowed=True)

@@ -12,18 +12,16 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.architecture import Serial, checked_net, checked_width
 from bayes_nn.cross_validation import HeldOut, most_probable_noise, out_of_fold, random_folds
 from bayes_nn.data import Scale, checked_pair
 from bayes_nn.ensemble import TrainedEnsemble
 from bayes_nn.gradient_descent import Setup, Shared, named_optimizer, stds_of
-from bayes_nn.inference.diagnostics import ConvergenceWarning
-from bayes_nn.inference.fit import checked_key
-from bayes_nn.inference.progress import progress_bar
 from bayes_nn.likelihood import Gaussian
 from bayes_nn.members import records, stable_rate, starting_weights, untrained
 from bayes_nn.network import Values
-from bayes_nn.priors.kernel_priors import checked_net
+from bayes_nn.progress import ConvergenceWarning, progress_bar
+from bayes_nn.random_keys import checked_key
 
 #: Adam's default learning rate times the width: a step changes f by about as much at every width, and early stopping
 #: finds its place within tens of steps.

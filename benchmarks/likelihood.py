@@ -16,8 +16,8 @@ import numpyro.distributions as dist  # noqa: E402
 from timing import best_seconds  # noqa: E402
 
 from bayes_nn.environment import one_blas_thread_per_device  # noqa: E402
-from bayes_nn.inference.parallel import map_islands  # noqa: E402
 from bayes_nn.inference.target import Target  # noqa: E402
+from bayes_nn.parallel import map_islands  # noqa: E402
 
 PARTICLES = 128
 INPUTS = 10

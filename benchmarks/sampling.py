@@ -24,9 +24,9 @@ from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn import inference  # noqa: E402
 from bayes_nn.inference import infinite_hmc, nuts  # noqa: E402
-from bayes_nn.inference.parallel import map_islands  # noqa: E402
 from bayes_nn.inference.target import Target  # noqa: E402
 from bayes_nn.likelihood import Likelihood  # noqa: E402
+from bayes_nn.parallel import map_islands  # noqa: E402
 
 CHAINS, WARMUP, DRAWS = 2, 300, 300
 BUDGET = 240.0

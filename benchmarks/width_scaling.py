@@ -21,8 +21,8 @@ from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn import inference  # noqa: E402
 from bayes_nn.inference.infinite_hmc import run_infinite_hmc  # noqa: E402
-from bayes_nn.inference.parallel import map_islands  # noqa: E402
 from bayes_nn.inference.target import Target  # noqa: E402
+from bayes_nn.parallel import map_islands  # noqa: E402
 
 SETTINGS = inference.InfiniteHMC(chains=2, warmup=300, draws=200)
 

@@ -13,13 +13,13 @@ from bayes_nn.data import as_matrix
 from bayes_nn.environment import one_blas_thread_per_device
 from bayes_nn.inference.draw_averages import average_over_draws, checked_network, of_every_draw, pieces
 from bayes_nn.inference.evidence import Evidence
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.predictive import Predictive
-from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian
+from bayes_nn.parallel import map_islands
+from bayes_nn.predictive import Predictive
 from bayes_nn.priors.gaussian_process import KernelProcess
 from bayes_nn.priors.kernel_priors import NNGP
+from bayes_nn.progress import Report, progress_bar
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Array, Float
 
 from bayes_nn.data import as_matrix
-from bayes_nn.inference.predictive import Predictive
+from bayes_nn.predictive import Predictive
 
 #: Cells of the grid on which two densities are compared.
 CELLS = 1000

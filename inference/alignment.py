@@ -11,11 +11,11 @@ from jaxtyping import Array, Float
 from bayes_nn.environment import one_blas_thread_per_device
 from bayes_nn.inference.after_kernel import kernels_of
 from bayes_nn.inference.draw_averages import Average, average_over_draws, checked_network, of_every_draw
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import progress_bar
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
 from bayes_nn.priors.finite_width import BayesianNetwork
 from bayes_nn.priors.kernel_priors import NNGP
+from bayes_nn.progress import progress_bar
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior
@@ -103,7 +103,7 @@ def kernel_alignment(posterior: "Posterior", key: int | Array = 0, *, progress: 
         >>> bool(kernel_alignment(posterior).change.value > 0)
         True
     """
-    from bayes_nn.inference.fit import checked_key
+    from bayes_nn.random_keys import checked_key
 
     network = checked_network(posterior)
     nngp = NNGP(network.net)

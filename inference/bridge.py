@@ -16,11 +16,11 @@ from jaxtyping import Array, Float
 
 from bayes_nn.inference.fit import run_markov_chains
 from bayes_nn.inference.move import Reference, fit_reference
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.rounds import Round
 from bayes_nn.inference.settings import Chains
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
+from bayes_nn.progress import Report
 
 #: Draws of the reference for every draw of the posterior: they need no gradient, so they are cheap.
 REFERENCE_DRAWS = 4

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
 from bayes_nn.inference.checkpoint import Checkpoint
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import Chains, calls
+from bayes_nn.progress import Report
 
 #: Draws by name, each (chains, draws, ...): u, its log likelihood, and the sampler's statistics.
 Draws = dict[str, np.ndarray]

@@ -13,13 +13,14 @@ from jaxtyping import Array
 from bayes_nn.data import as_labels, as_matrix, as_targets, checked_pair, with_classes
 from bayes_nn.inference.checkpoint import Checkpoint, checked_folder
 from bayes_nn.inference.comparison import Comparison, Row
-from bayes_nn.inference.diagnostics import ConvergenceWarning
-from bayes_nn.inference.fit import checked_key, checked_likelihood, fit_and_keep
+from bayes_nn.inference.fit import checked_likelihood, fit_and_keep
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.settings import SMC
 from bayes_nn.likelihood import Labels, Likelihood
 from bayes_nn.priors.gaussian_process import JITTER, LATENT_JITTER
 from bayes_nn.priors.prior import Prior
+from bayes_nn.progress import ConvergenceWarning
+from bayes_nn.random_keys import checked_key
 
 Split = tuple[np.ndarray, np.ndarray]
 

@@ -14,10 +14,6 @@ LARGEST_R_HAT = 1.05
 SMALLEST_ESS_PER_CHAIN = 25.0
 
 
-class ConvergenceWarning(UserWarning):
-    """A sampler has not converged; the message says what was seen and what to try."""
-
-
 @dataclass(frozen=True)
 class Convergence:
     """Diagnostics of f at up to 50 training inputs, of the log likelihood, and of the sampler.

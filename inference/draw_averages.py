@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from bayes_nn.inference.progress import Report
 from bayes_nn.priors.finite_width import BayesianNetwork
+from bayes_nn.progress import Report
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior

@@ -13,14 +13,15 @@ import pandas as pd
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.evidence import Evidence, combine_islands
-from bayes_nn.inference.fit import checked_key, checked_likelihood, prepare
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import progress_bar
+from bayes_nn.inference.fit import checked_likelihood, prepare
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.update import Rows, Update, follow, refuse_dependent_rows
 from bayes_nn.likelihood import Gaussian, Likelihood
+from bayes_nn.parallel import map_islands
 from bayes_nn.priors.gaussian_process import leave_one_out_log_densities
 from bayes_nn.priors.prior import Prior
+from bayes_nn.progress import progress_bar
+from bayes_nn.random_keys import checked_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,13 +8,14 @@ import numpy as np
 from jaxtyping import Array
 
 from bayes_nn.inference.evidence import Evidence, Method, approximate
-from bayes_nn.inference.fit import Sampler, checked_key, checked_likelihood, choose_sampler, prepare
-from bayes_nn.inference.progress import Report, progress_bar
+from bayes_nn.inference.fit import Sampler, checked_likelihood, choose_sampler, prepare
 from bayes_nn.inference.rounds import Round, repeat_rounds
 from bayes_nn.inference.settings import LARGEST_TARGET_ESS, SMC, Chains
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Likelihood
 from bayes_nn.priors.prior import Prior
+from bayes_nn.progress import Report, progress_bar
+from bayes_nn.random_keys import checked_key
 
 #: Least effective fraction of particles that thermodynamic integration steps by, for temperatures close together; the
 #: rest falls with the square of the effort, as the error of the rule does.

@@ -13,16 +13,16 @@ from jaxtyping import Array
 
 from bayes_nn.data import Scale, checked_pair, with_classes
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
-from bayes_nn.inference.diagnostics import ConvergenceWarning
 from bayes_nn.inference.evidence import Evidence, approximate
 from bayes_nn.inference.numpyro_target import NumPyroTarget
 from bayes_nn.inference.posterior import Posterior
-from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.settings import HMC, NUTS, SMC, Chains, InfiniteHMC
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian, Labels, Likelihood
 from bayes_nn.priors.numpyro_prior import NumPyroPrior
 from bayes_nn.priors.prior import Prior
+from bayes_nn.progress import ConvergenceWarning, Report, progress_bar
+from bayes_nn.random_keys import checked_key
 
 Settings = SMC | InfiniteHMC | NUTS | HMC
 Sampler = str | Settings | None
@@ -139,23 +139,6 @@ def prepare(
     if isinstance(prior, NumPyroPrior):
         return NumPyroTarget.of(*data, prior, likelihood), scale
     return Target(*data, prior, likelihood), scale
-
-
-def checked_key(key: int | Array) -> Array:
-    """A JAX key of the default kind, from a seed or a key of any kind.
-
-    Raises:
-        ValueError: if it is neither.
-    """
-    if isinstance(key, (int, np.integer)):
-        return jax.random.key(int(key))
-    if not isinstance(key, Array):
-        raise ValueError(f"key must be an integer seed or a JAX key; got {key!r}")
-    try:
-        same = jax.random.key_impl(key) == jax.random.key_impl(jax.random.key(0))
-        return key if same and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else jax.random.key(jax.random.bits(key))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"key must be an integer seed or a JAX key ({error})") from None
 
 
 def checked_likelihood(likelihood: Likelihood | None) -> Likelihood:

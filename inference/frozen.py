@@ -17,14 +17,14 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 from bayes_nn.inference.evidence import Evidence
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target, log_likelihoods
 from bayes_nn.likelihood import Gaussian
+from bayes_nn.parallel import map_islands
 from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.gaussian_process import prequential_log_densities
 from bayes_nn.priors.kernel_priors import NNGP
+from bayes_nn.progress import Report
 
 #: Orders of the data averaged over; draws of the hidden weights for each; draws of h from each Gaussian.
 PERMUTATIONS, WEIGHT_DRAWS, HYPERPARAMETER_DRAWS = 4, 32, 16

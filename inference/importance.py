@@ -14,10 +14,10 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from bayes_nn.environment import one_blas_thread_per_device
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.rounds import Round
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
+from bayes_nn.progress import Report
 
 #: Independent means of one round, and prior draws of each at effort 1.
 GROUPS, DRAWS = 4, 5_000

@@ -25,10 +25,10 @@ from bayes_nn.inference.move import (
     reference_of,
     slice_move,
 )
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import CHUNK, InfiniteHMC, calls
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
+from bayes_nn.progress import Report
 
 #: Temperature that warm-up starts from; it reaches 1 after ``ANNEALED`` of the warm-up moves.
 FIRST_TEMPERATURE, ANNEALED = 1e-4, 0.5

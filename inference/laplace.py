@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 
 from bayes_nn.environment import one_blas_thread_per_device
 from bayes_nn.inference.evidence import Evidence
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.target import Target
+from bayes_nn.progress import Report
 
 #: Starts from the prior, and most latents whose Hessian is formed.
 STARTS, LARGEST_DIMENSION = 4, 2000

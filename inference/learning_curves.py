@@ -13,12 +13,12 @@ from jaxtyping import Array, Float, Int
 from bayes_nn.data import Scale, as_labels, as_matrix, as_targets, checked_pair, with_classes
 from bayes_nn.inference.compare import checked_candidates, compare
 from bayes_nn.inference.comparison import Comparison
-from bayes_nn.inference.diagnostics import ConvergenceWarning
-from bayes_nn.inference.fit import checked_key, checked_likelihood
-from bayes_nn.inference.progress import progress_bar
+from bayes_nn.inference.fit import checked_likelihood
 from bayes_nn.inference.settings import SMC
 from bayes_nn.likelihood import Labels, Likelihood
 from bayes_nn.priors.prior import Prior
+from bayes_nn.progress import ConvergenceWarning, progress_bar
+from bayes_nn.random_keys import checked_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

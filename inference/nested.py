@@ -13,10 +13,10 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array
 
 from bayes_nn.environment import one_blas_thread_per_device
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.rounds import Round
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
+from bayes_nn.progress import Report
 
 #: Independent runs side by side; points replaced at a time; iterations of one compiled call.
 RUNS, DELETED, ITERATIONS = 2, 20, 10

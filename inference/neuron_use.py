@@ -12,11 +12,11 @@ from jaxtyping import Array, Float
 from bayes_nn.data import as_matrix
 from bayes_nn.environment import one_blas_thread_per_device
 from bayes_nn.inference.draw_averages import Average, average_over_draws, checked_network
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import progress_bar
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian
+from bayes_nn.parallel import map_islands
 from bayes_nn.priors.gaussian_process import LOG_2PI
+from bayes_nn.progress import progress_bar
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior
@@ -101,7 +101,7 @@ def neuron_use(
         >>> neuron_use(posterior, X[20:], X[20:, 0], draws=8).use.shape
         (8, 5)
     """
-    from bayes_nn.inference.fit import checked_key
+    from bayes_nn.random_keys import checked_key
 
     network, target = checked_network(posterior), posterior.target
     if not isinstance(target.likelihood, Gaussian):

@@ -13,9 +13,9 @@ from jaxtyping import Array, Float
 from numpyro.distributions import biject_to, constraints
 
 from bayes_nn.inference.observed_site import ObservedSite
-from bayes_nn.inference.parallel import one_at_a_time
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Labels, Likelihood
+from bayes_nn.parallel import one_at_a_time
 from bayes_nn.priors.numpyro_prior import OBSERVED, Latent, NumPyroPrior, Site, observed
 from bayes_nn.priors.prior import Latents
 

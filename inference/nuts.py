@@ -11,10 +11,10 @@ from numpyro.infer.hmc import hmc
 
 from bayes_nn.inference.chains import Draws, run_chains
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import CHUNK, HMC, NUTS, calls
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
+from bayes_nn.progress import Report
 
 
 def _potential(target: Target) -> Any:

@@ -16,12 +16,12 @@ from bayes_nn.data import Scale
 from bayes_nn.inference.diagnostics import Convergence, judge_convergence
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.feature_information import FeatureInformation, feature_information
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.predictive import ClassPredictive, Predictive
-from bayes_nn.inference.progress import progress_bar
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Labels
+from bayes_nn.parallel import map_islands
+from bayes_nn.predictive import ClassPredictive, Predictive
+from bayes_nn.progress import progress_bar
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from bayes_nn.environment import one_blas_thread_per_device
 from bayes_nn.inference.draw_averages import Average, average_over_draws, standard_errors
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.importance import GROUPS, SMALLEST_EFFECTIVE_DRAWS, log_likelihood_of_draw, prior_draws
-from bayes_nn.inference.predictive import Predictive
-from bayes_nn.inference.progress import Report, progress_bar
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian
+from bayes_nn.predictive import Predictive
+from bayes_nn.progress import Report, progress_bar
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior
@@ -135,7 +135,7 @@ def reweighting(
         >>> bool(result.ess > 1_000 and abs(result.gap).max() < 4)
         True
     """
-    from bayes_nn.inference.fit import checked_key
+    from bayes_nn.random_keys import checked_key
 
     target, scale = posterior.target, posterior.scale
     if not target.latents or not target.prior.updated:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.evidence import Evidence, combine_islands
-from bayes_nn.inference.progress import Report
+from bayes_nn.progress import Report
 
 
 class Round(NamedTuple):

@@ -32,11 +32,11 @@ from bayes_nn.inference.move import (
     hamiltonian_move,
     slice_move,
 )
-from bayes_nn.inference.parallel import map_islands
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Density, Target
 from bayes_nn.inference.tempering_path import TemperingPath, second_opinions
+from bayes_nn.parallel import map_islands
+from bayes_nn.progress import Report
 
 
 class Island(NamedTuple):

@@ -11,14 +11,15 @@ from jaxtyping import Array
 from bayes_nn.data import Scale, checked_pair
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.evidence_methods import MAX_SECONDS, TOLERANCE, estimate
-from bayes_nn.inference.fit import checked_key, checked_likelihood, prepare
-from bayes_nn.inference.progress import Report, progress_bar
+from bayes_nn.inference.fit import checked_likelihood, prepare
 from bayes_nn.inference.rounds import Round, repeat_rounds
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
 from bayes_nn.inference.update import Update, follow, refuse_dependent_rows
 from bayes_nn.likelihood import Likelihood
 from bayes_nn.priors.prior import Prior
+from bayes_nn.progress import Report, progress_bar
+from bayes_nn.random_keys import checked_key
 
 
 @dataclass(frozen=True)

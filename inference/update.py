@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bayes_nn.inference.progress import Report
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian
+from bayes_nn.progress import Report
 
 if TYPE_CHECKING:
     from bayes_nn.inference.smc import SMCRun

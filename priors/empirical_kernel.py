@@ -5,12 +5,11 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from bayes_nn.architecture import Serial
+from bayes_nn.architecture import Serial, checked_net
 from bayes_nn.hyperparameters import StandardDeviation, checked_std, is_inferred
 from bayes_nn.network import Values, parameter_shapes
 from bayes_nn.priors.empirical_ntk import empirical_ntk
 from bayes_nn.priors.gaussian_process import KernelProcess
-from bayes_nn.priors.kernel_priors import checked_net
 from bayes_nn.priors.prior import Latents, Prior
 
 

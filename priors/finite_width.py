@@ -2,7 +2,7 @@
 
 from jaxtyping import Array, Float
 
-from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.architecture import Serial, checked_net, checked_width
 from bayes_nn.network import (
     hidden_weight_priors,
     hyperparameter_priors,
@@ -11,7 +11,6 @@ from bayes_nn.network import (
     standard_normal,
 )
 from bayes_nn.priors.gaussian_process import FeatureProcess
-from bayes_nn.priors.kernel_priors import checked_net
 from bayes_nn.priors.prior import Latents, Prior
 
 

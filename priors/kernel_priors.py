@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array
 
-from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.architecture import Serial, checked_net, checked_width
 from bayes_nn.network import hyperparameter_priors
 from bayes_nn.priors.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import Kind, check_inputs, kernel_diagonal, kernel_matrix
@@ -14,17 +14,6 @@ from bayes_nn.priors.prior import Latents, Prior
 
 if TYPE_CHECKING:
     from bayes_nn.priors.gpjax_kernel import InfiniteWidthKernel
-
-
-def checked_net(net: object) -> Serial:
-    """The architecture itself.
-
-    Raises:
-        ValueError: if it is not an architecture.
-    """
-    if not isinstance(net, Serial):
-        raise ValueError(f"expected an architecture such as bayes_nn.mlp(depth=2); got {net!r}")
-    return net
 
 
 class _InfiniteWidth(Prior):

@@ -17,9 +17,9 @@ import bayes_nn as bnn
 from bayes_nn import inference
 from bayes_nn.inference.infinite_hmc import run_infinite_hmc
 from bayes_nn.inference.nuts import run_nuts
-from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.smc import run_smc
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
 
 REPLICATIONS, ROWS, RANKED = 200, 12, 99
 INPUTS = jnp.asarray(np.random.default_rng(0).normal(size=(ROWS + 2, 2)))

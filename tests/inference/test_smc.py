@@ -9,8 +9,8 @@ from scipy.special import logsumexp
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.inference.evidence import combine_islands
-from bayes_nn.inference.parallel import map_islands
 from bayes_nn.inference.target import Target
+from bayes_nn.parallel import map_islands
 
 SETTINGS = inference.SMC(particles=256)
 

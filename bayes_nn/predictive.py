@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 from scipy.special import logsumexp, ndtr
 
 from bayes_nn.data import as_matrix, class_numbers
-from bayes_nn.priors.gaussian_process import LOG_2PI
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Predictive:
         if targets.shape != self.component_means.shape[1:]:
             raise ValueError(f"y has shape {targets.shape}, the predictions {self.component_means.shape[1:]}")
         z = (targets - self.component_means) / self.component_stds
-        log_density = (-0.5 * (z**2 + LOG_2PI) - np.log(self.component_stds)).sum(axis=-1)
+        log_density = (-0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(self.component_stds)).sum(axis=-1)
         return logsumexp(log_density, axis=0) - np.log(len(log_density))
 
     def sample(self, key: int | Array, n: int = 1) -> Float[np.ndarray, "n T *C"]:

@@ -1,4 +1,4 @@
-"""Progress bars on long work: shown on a terminal, silent elsewhere."""
+"""What a user is told of long work: a bar while it runs, on a terminal, and a warning where it has not converged."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 Report = Callable[[float, str], None]
+
+
+class ConvergenceWarning(UserWarning):
+    """A sampler has not converged; the message says what was seen and what to try."""
 
 
 @contextmanager

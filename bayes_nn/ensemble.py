@@ -15,7 +15,7 @@ from bayes_nn.gradient_descent import linearize, weights_of
 from bayes_nn.network import Values, apply
 from bayes_nn.predictive import Predictive
 
-#: A training loss that falls by less than this fraction over the last tenth of the steps counts as settled.
+#: A loss that falls by less than this fraction over the last tenth of the steps counts as settled.
 SETTLED = 0.01
 #: So does one below this fraction of the variance of the targets.
 INTERPOLATES = 1e-4
@@ -88,9 +88,10 @@ class TrainedEnsemble:
     def doubts(self) -> tuple[str, ...]:
         """Why training may have ended too soon; empty where it has settled."""
         if self.stopped_early:
-            if len(self.held_out_loss) > 1 and self.held_out_loss.argmin() == len(self.held_out_loss) - 1:
-                return (f"the held-out error still falls after {self.steps} steps: raise steps",)
-            return ()
+            before = self.held_out_loss[np.searchsorted(self.held_out_recorded, 0.9 * self.held_out_recorded[-1])]
+            if self.steps < self.held_out_recorded[-1] or self.held_out_loss[-1] > (1.0 - SETTLED) * before:
+                return ()
+            return (f"the held-out error still falls after {self.steps} steps: raise steps",)
         earlier = self.loss[:, np.searchsorted(self.recorded, 0.9 * self.steps)]
         last = self.loss[:, -1]
         falling = (last < (1.0 - SETTLED) * earlier) & (last > 0.5 * INTERPOLATES)

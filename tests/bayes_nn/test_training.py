@@ -1,5 +1,6 @@
 """Trained networks against hand-written gradient descent, closed forms, and the infinite-width limit."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -273,6 +274,19 @@ def test_training_that_goes_on_says_so(wave):
         ensemble = bnn.train(fixed(), X, Y, 8, steps=30, members=2, **PLAIN)
     assert "raise steps" in ensemble.convergence
     assert "2 members, 30 steps" in ensemble.convergence
+
+
+@pytest.mark.parametrize(
+    ("held_out", "steps", "doubted"),
+    [((4.0, 2.0, 1.0), 30, True), ((4.0, 1.001, 1.0), 30, False), ((4.0, 1.0, 2.0), 27, False)],
+)
+def test_held_out_error_that_still_falls_says_so(wave, held_out, steps, doubted):
+    """Falling, settled, and past its best, after 3, 27 and 30 steps."""
+    X, Y = wave
+    ensemble = bnn.train(fixed(), X, Y, 8, steps=30, members=2, **PLAIN)
+    recorded, loss = np.array([3, 27, 30]), np.array(held_out)
+    stopped = replace(ensemble, stopped_early=True, steps=steps, held_out_recorded=recorded, held_out_loss=loss)
+    assert ("held-out error still falls" in stopped.convergence) == doubted
 
 
 def test_divergence_is_an_error_that_names_the_step(wave):

@@ -24,7 +24,7 @@ def main(seeds):
     print(f"NNGP: {nngp}")
     found = []
     for seed in range(seeds):
-        for particles, budget in ((64, 60.0), (256, 300.0)):
+        for particles, budget in ((64, 60.0), (256, 180.0)):
             started = time.perf_counter()
             evidence = inference.log_evidence(
                 network, task.X, task.y, "smc", bnn.Gaussian(0.3), key=seed, tolerance=0.3,

@@ -11,6 +11,7 @@ from bayes_nn.inference.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.reweighting import Reweighting, reweighting
 from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
 from bayes_nn.inference.transfer import Transfer, transfer
+from bayes_nn.inference.width_slope import WidthSlope, width_slope
 
 __all__ = [
     "HMC",
@@ -24,6 +25,7 @@ __all__ = [
     "NeuronUse",
     "Reweighting",
     "Transfer",
+    "WidthSlope",
     "after_kernel",
     "agreement",
     "alignment",
@@ -35,4 +37,5 @@ __all__ = [
     "plot_features",
     "reweighting",
     "transfer",
+    "width_slope",
 ]

@@ -73,8 +73,18 @@ def _relative(dp: Array, p: Array) -> Array:
     return dp / jnp.maximum(p, jnp.finfo(p.dtype).tiny)
 
 
+@jax.custom_jvp
 def _sine(cosine: Array) -> Array:
     return jnp.sqrt((1.0 - cosine) * (1.0 + cosine))
+
+
+@_sine.defjvp
+def _sine_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """``-c dc / sin``, taken as 0 where :func:`sign_dual` takes its own as 0: a second derivative is then finite."""
+    (c,), (dc,) = primals, tangents
+    sine2 = (1.0 - c) * (1.0 + c)
+    distinct = sine2 > SMALLEST_SIN2
+    return _sine(c), jnp.where(distinct, -c * dc / jnp.sqrt(jnp.where(distinct, sine2, 1.0)), 0.0)
 
 
 @jax.custom_jvp

@@ -11,6 +11,8 @@ from jaxtyping import Float
 
 #: Nats, and standard errors, by which a second opinion on log Z may differ before the first is distrusted.
 TOLERATED_NATS, TOLERATED_ERRORS = 0.5, 4.0
+#: Standard error, nats, beyond which the identity confirms nothing: particles that miss modes can hide behind it.
+LARGEST_IDENTITY_ERROR = 1.0
 
 
 class TemperingPath(NamedTuple):
@@ -89,10 +91,15 @@ def second_opinions(
         allowed = TOLERATED_NATS + TOLERATED_ERRORS * error + float(np.abs(correction).mean())
         if not abs(gap.mean()) <= allowed:
             doubts.append(f"{name} on the same run differs by {gap.mean():+.2f} nats")
+    gap = identity - log_evidence
+    error = float(np.std(gap, ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else 0.0
+    if error > LARGEST_IDENTITY_ERROR:
+        doubts.append(f"too few particles: E[log p(y|z)] - KL, the check, has an error of {error:.1f} nats")
     figures = {
         "thermodynamic": float(integral.mean()),
         "expected_log_likelihood": float(expected.mean()),
         "divergence": float(divergence.mean()),
-        "identity_gap": float((identity - log_evidence).mean()),
+        "identity_gap": float(gap.mean()),
+        "identity_gap_mcse": error,
     }
     return figures, tuple(doubts)

@@ -163,3 +163,15 @@ def test_spent_time_is_said():
     evidence = repeat_rounds(_rounds(6.0, []), "smc", jax.random.key(0), 0.1, 1e-9, lambda *_: None)
     assert evidence.details["stopped"] == "max_seconds"
     assert not evidence.reliable
+
+
+def test_an_identity_too_noisy_to_confirm_anything_is_named():
+    """Islands whose last particles sit in modes 8 nats apart: they agree on log Z, and the identity does not."""
+    t = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 25)])
+    rng = np.random.default_rng(3)
+    log_likelihood = -0.5 * 40.0 * (rng.normal(size=(4, len(t), 200)) / np.sqrt(1.0 + 40.0 * t)[:, None]) ** 2
+    log_likelihood[:, -1] += np.array([-4.0, 4.0, -4.0, 4.0])[:, None]
+    path = TemperingPath(np.tile(t, (4, 1)), log_likelihood)
+    figures, doubts = second_opinions(path, np.full(4, -0.5 * np.log(41.0)))
+    assert figures["identity_gap_mcse"] > 1.0
+    assert any("too few particles" in doubt for doubt in doubts)

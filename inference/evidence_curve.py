@@ -216,8 +216,8 @@ def checked_sizes(sizes: Any, rows: int) -> tuple[int, ...]:
     """
     given = np.atleast_1d(np.asarray(sizes, dtype=float))
     numbers = np.round(given * rows) if (given <= 1.0).all() else given
-    stops = tuple(dict.fromkeys(int(number) for number in numbers))
-    if given.ndim != 1 or not len(stops) or (np.diff(stops) <= 0).any() or stops[0] < 1 or stops[-1] > rows:
+    stops = tuple(dict.fromkeys(int(number) for number in numbers)) if given.ndim == 1 else ()
+    if not len(stops) or (np.diff(stops) <= 0).any() or stops[0] < 1 or stops[-1] > rows:
         raise ValueError(f"sizes must be rising numbers between 1 and {rows}, or fractions of the rows; got {sizes!r}")
     return stops if stops[-1] == rows else (*stops, rows)
 

@@ -213,3 +213,15 @@ def test_paired_error_is_over_points_or_over_splits():
     difference, error = paired_difference(*splits, test_to_train=0.25)
     assert difference == pytest.approx(2.0)
     assert error == pytest.approx(2**0.5 * (0.5 + 0.25) ** 0.5)
+
+
+def test_a_prior_made_from_the_data_ranks_nothing():
+    rows = [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (SCALE, -50, 0.1, 0.2, ())]
+    honest = made_up(rows)
+    peeking = [dataclasses.replace(row, peeks=row.kind == SCALE) for row in honest.rows]
+    result = dataclasses.replace(honest, rows=peeking)
+    assert honest.verdict.best_feature_free == SCALE
+    assert result.verdict.best_feature_free == NNGP
+    assert result.verdict.outcome == "needs feature learning"
+    assert np.isnan(result.table.probability[SCALE])
+    assert result.table.probability.sum() == pytest.approx(1.0)

@@ -31,7 +31,7 @@ from bayes_nn.inference.smc import run_smc  # noqa: E402
 
 NET = bnn.mlp(depth=1, weight_std=2**0.5, bias_std=0.1)
 WIDTHS = (64, 128, 256, 512, 1024)
-SETTINGS = inference.SMC(particles=64, islands=8, accepted_moves=2.0)
+SETTINGS = inference.SMC(particles=128, islands=4, target_ess=0.9)
 PRIOR_DRAWS = {64: 16_000, 128: 8_000, 256: 4_000, 512: 2_000, 1024: 2_000}
 
 

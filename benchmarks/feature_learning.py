@@ -96,7 +96,7 @@ def reweighting_table():
     y = np.sin(2.0 * X @ rng.normal(size=3) / 3**0.5) + 0.1 * rng.normal(size=50)
     print(f"{'N':>3} {'noise':>6} {'I':>14} {'exp(I)':>8} {'D_2/I':>6} {'exp(-I)':>9} {'exp(-D_2)':>10} {'ESS/M':>9}"
           f" {'largest gap':>12} {'rms gap':>8} {'seconds':>8}")  # fmt: skip
-    for N, noise in ((20, 1.0), (20, 0.7), (20, 0.5), (20, 0.4), (30, 0.5), (30, 0.4)):
+    for N, noise in ((20, 1.0), (20, 0.6), (20, 0.4), (30, 0.4), (30, 0.3), (30, 0.25)):
         started = time.perf_counter()
         settings = inference.InfiniteHMC(warmup=300, draws=1000)
         posterior = bnn.fit(bnn.BayesianNetwork(NET, 8), X[:N], y[:N], bnn.Gaussian(noise), settings, key=2)

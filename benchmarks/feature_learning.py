@@ -31,7 +31,7 @@ from bayes_nn.inference.smc import run_smc  # noqa: E402
 
 NET = bnn.mlp(depth=1, weight_std=2**0.5, bias_std=0.1)
 WIDTHS = (64, 128, 256, 512, 1024)
-SETTINGS = inference.SMC(particles=64, islands=8, accepted_moves=2.0)
+SETTINGS = inference.SMC(particles=128, islands=4, target_ess=0.9)
 PRIOR_DRAWS = {64: 16_000, 128: 8_000, 256: 4_000, 512: 2_000, 1024: 2_000}
 
 
@@ -96,7 +96,7 @@ def reweighting_table():
     y = np.sin(2.0 * X @ rng.normal(size=3) / 3**0.5) + 0.1 * rng.normal(size=50)
     print(f"{'N':>3} {'noise':>6} {'I':>14} {'exp(I)':>8} {'D_2/I':>6} {'exp(-I)':>9} {'exp(-D_2)':>10} {'ESS/M':>9}"
           f" {'largest gap':>12} {'rms gap':>8} {'seconds':>8}")  # fmt: skip
-    for N, noise in ((20, 1.0), (20, 0.7), (20, 0.5), (20, 0.4), (30, 0.5), (30, 0.4)):
+    for N, noise in ((20, 1.0), (20, 0.6), (20, 0.4), (30, 0.4), (30, 0.3), (30, 0.25)):
         started = time.perf_counter()
         settings = inference.InfiniteHMC(warmup=300, draws=1000)
         posterior = bnn.fit(bnn.BayesianNetwork(NET, 8), X[:N], y[:N], bnn.Gaussian(noise), settings, key=2)

@@ -24,7 +24,7 @@ from bayes_nn.inference.draw_averages import Average, average_over_draws, standa
 from bayes_nn.inference.evidence import Evidence
 from bayes_nn.inference.importance import GROUPS, SMALLEST_EFFECTIVE_DRAWS, log_likelihood_of_draw, prior_draws
 from bayes_nn.inference.target import Target
-from bayes_nn.likelihood import Gaussian
+from bayes_nn.likelihood import Labels
 from bayes_nn.predictive import Predictive
 from bayes_nn.progress import Report, progress_bar
 
@@ -117,14 +117,14 @@ def reweighting(
     the weight falls on a few, ``ess`` says so, and no number of draws in reach reproduces the posterior.
 
     Args:
-        posterior: of any prior that the data update; with Gaussian noise where there are test inputs.
+        posterior: of any prior that the data update; y must be numbers where there are test inputs.
         X_test: inputs at which to compare posterior means, or None.
         draws: frozen draws, rounded up to whole chunks.
         key: a JAX key or an integer seed.
         progress: show a progress bar on a terminal.
 
     Raises:
-        ValueError: for a posterior without latents, a likelihood that is not Gaussian, or too few draws.
+        ValueError: for a posterior without latents, test inputs with labels, or too few draws.
 
     Example:
         >>> import bayes_nn as bnn, numpy as np
@@ -140,8 +140,8 @@ def reweighting(
     target, scale = posterior.target, posterior.scale
     if not target.latents or not target.prior.updated:
         raise ValueError(f"{target.prior.name} has no latents that the data update: nothing is reweighted")
-    if X_test is not None and not isinstance(target.likelihood, Gaussian):
-        raise ValueError(f"posterior means are compared under Gaussian noise only, not under {target.likelihood!r}")
+    if X_test is not None and isinstance(target.likelihood, Labels):
+        raise ValueError("posterior means are compared where y is numbers: for labels leave X_test out")
     if draws < 1:
         raise ValueError(f"at least 1 draw is needed; got {draws}")
     inputs = None if X_test is None else scale.inputs(X_test)
@@ -212,9 +212,7 @@ def _weight_and_mean(target: Target, X_new: Array | None, u: Float[Array, " D"])
     log_likelihood = log_likelihood_of_draw(target, None, u)
     if X_new is None:
         return log_likelihood, jnp.zeros((0, target.Y.shape[1]))
-    assert isinstance(target.likelihood, Gaussian)
-    values = target.values(u)
-    mean, _ = target.prior.process(values, target.X, X_new).predict(target.Y, target.likelihood.noise_variance(values))
+    mean, _ = target.predict(X_new, target.values(u), jax.random.key(0))  # the key is for labels
     return log_likelihood, jnp.where(jnp.isfinite(log_likelihood), mean, 0.0)
 
 

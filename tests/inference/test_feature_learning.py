@@ -127,14 +127,14 @@ def test_error_of_the_mean_kernels_evidence_is_honest(narrow):
 
 
 def test_very_wide_network_keeps_its_infinite_width_kernel(small_data):
-    """Width 2,000: K_after is the NNGP kernel up to 1/sqrt(n x draws) and 1/n, and so is its evidence."""
+    """Width 1,000: K_after is the NNGP kernel up to 1/sqrt(n x draws) and 1/n, and so is its evidence."""
     settings = inference.InfiniteHMC(chains=2, warmup=20, draws=20)
-    posterior = bnn.fit(bnn.BayesianNetwork(NET, 2000), *small_data, bnn.Gaussian(0.3), settings)
+    posterior = bnn.fit(bnn.BayesianNetwork(NET, 1000), *small_data, bnn.Gaussian(0.3), settings)
     after = inference.after_kernel(posterior)
     exact = bnn.fit(priors.NNGP(NET), *small_data, bnn.Gaussian(0.3)).log_evidence.value
     assert after.before.log_evidence.value == pytest.approx(exact, abs=1e-6)
-    assert np.linalg.norm(after.K - after.before.K) < 0.02 * np.linalg.norm(after.K)
-    assert after.log_evidence.value == pytest.approx(exact, abs=0.4)
+    assert np.linalg.norm(after.K - after.before.K) < 0.03 * np.linalg.norm(after.K)
+    assert after.log_evidence.value == pytest.approx(exact, abs=0.5)
     assert after.log_evidence.value != exact
     assert inference.kernel_alignment(posterior).prior_to_posterior.value > 0.99
 

@@ -6,6 +6,7 @@ from bayes_nn.inference.alignment import KernelAlignment, alignment, kernel_alig
 from bayes_nn.inference.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.evidence_methods import log_evidence
 from bayes_nn.inference.feature_plots import plot_features
+from bayes_nn.inference.fine_tuning import FineTuning, fine_tuning
 from bayes_nn.inference.learning_curves import LearningCurves, learning_curves
 from bayes_nn.inference.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.reweighting import Reweighting, reweighting
@@ -19,6 +20,7 @@ __all__ = [
     "SMC",
     "AfterKernel",
     "EvidenceCurve",
+    "FineTuning",
     "InfiniteHMC",
     "KernelAlignment",
     "LearningCurves",
@@ -30,6 +32,7 @@ __all__ = [
     "agreement",
     "alignment",
     "evidence_curve",
+    "fine_tuning",
     "kernel_alignment",
     "learning_curves",
     "log_evidence",

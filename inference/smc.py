@@ -1,9 +1,10 @@
 """Sequential Monte Carlo from the prior to the posterior, in independent islands.
 
-Each island tempers the likelihood adaptively (Del Moral, Doucet and Jasra 2006), resampling with
-BlackJAX and moving with :mod:`bayes_nn.inference.move`. A temperature is one compiled call for all
-islands; particles carry their log likelihood and its gradient, so reweighting costs nothing. Importing
-BlackJAX starts JAX's backend, so this module is imported when SMC is first asked for.
+Each island tempers the likelihood adaptively (Del Moral, Doucet and Jasra 2006), first by weighting draws from the
+prior (:mod:`bayes_nn.inference.cold_end`), then by resampling with BlackJAX and moving with
+:mod:`bayes_nn.inference.move`. A temperature is one compiled call for all islands; particles carry their log likelihood
+and its gradient, so reweighting costs nothing. Importing BlackJAX starts JAX's backend, so this module is imported when
+SMC is first asked for.
 """
 
 from functools import partial
@@ -21,6 +22,7 @@ from jaxtyping import Array, Float
 
 from bayes_nn.environment import hint_at_idle_cores, one_blas_thread_per_device
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
+from bayes_nn.inference.cold_end import cold_end
 from bayes_nn.inference.evidence import ACCEPTANCE_BAND, Evidence, combine_islands
 from bayes_nn.inference.move import (
     SLICE_POINTS,
@@ -53,6 +55,7 @@ class Island(NamedTuple):
         info: what the last move of every particle did.
         gradients: gradient evaluations so far.
         unique: fraction of distinct ancestors at the last resampling.
+        unmoved: whether the particles have been brought to this temperature but not moved at it yet.
     """
 
     key: Array
@@ -65,19 +68,46 @@ class Island(NamedTuple):
     info: MoveInfo
     gradients: Array
     unique: Float[Array, ""]
+    unmoved: Array
 
 
-def start_island(target: Density, key: Array, u: Float[Array, "P D"]) -> Island:
-    """An island of prior draws u at temperature 0."""
-    particles = jax.lax.map(lambda one: evaluate(target, one), u)
-    nothing = jnp.zeros(len(u))
+class Start(NamedTuple):
+    """Where an island begins; attributes as in :class:`Island`."""
+
+    key: Array
+    u: Float[Array, "P D"]
+    temperature: Float[Array, ""]
+    log_evidence: Float[Array, ""]
+    variance: Float[Array, ""]
+    unmoved: Array
+
+
+def start_island(target: Density, start: Start) -> Island:
+    """An island before its first move."""
+    particles = jax.lax.map(lambda one: evaluate(target, one), start.u)
+    nothing = jnp.zeros(len(start.u))
     info = MoveInfo(nothing, nothing, nothing.astype(bool), nothing.astype(int))
     zero = jnp.zeros(())
-    return Island(key, particles, zero, zero, zero, jnp.asarray(0.5, dtype=float), zero, info, jnp.zeros((), int), zero)
+    return Island(
+        start.key,
+        particles,
+        start.temperature,
+        start.log_evidence,
+        start.variance,
+        jnp.asarray(0.5, dtype=float),
+        zero,
+        info,
+        jnp.zeros((), int),
+        zero,
+        start.unmoved,
+    )
 
 
 def temper_island(target: Density, island: Island, settings: SMC) -> Island:
-    """Raise the temperature as far as the target ESS allows, resample, and move every particle."""
+    """Raise the temperature as far as the target ESS allows, resample, and move every particle.
+
+    Particles that have not been moved at their temperature are moved there first: the step in temperature is 0.
+    """
     key, key_step = jax.random.split(jax.random.wrap_key_data(island.key))
     remaining = 1.0 - island.temperature
     increment = smc_ess.ess_solver(
@@ -85,6 +115,7 @@ def temper_island(target: Density, island: Island, settings: SMC) -> Island:
     )
     # An increment within rounding of the end is the end: the solver stops at a tolerance of its own.
     increment = jnp.where(increment > 0.999 * remaining, remaining, jnp.clip(increment, 1e-12, remaining))
+    increment = jnp.where(island.unmoved, 0.0, increment)
     temperature = jnp.minimum(island.temperature + increment, 1.0)
     log_weights = increment * island.particles.log_likelihood
     total = logsumexp(log_weights)
@@ -114,6 +145,7 @@ def temper_island(target: Density, island: Island, settings: SMC) -> Island:
         info,
         island.gradients + gradients,
         jnp.mean(ancestors),
+        jnp.zeros((), bool),
     )
 
 
@@ -163,14 +195,14 @@ def _systematic_order(weights: Float[Array, " P"]) -> Array:
 
 
 @partial(jax.jit, static_argnames="settings")
-def _start(target: Density, keys: Array, u: Array, settings: SMC) -> Island:
-    return map_islands(lambda shared, own: start_island(shared, *own), settings.islands)(target, (keys, u))
+def _start(target: Density, starts: Start, settings: SMC) -> Island:
+    return map_islands(start_island, settings.islands)(target, starts)
 
 
 @partial(jax.jit, static_argnames="settings", donate_argnums=1)
 def _temper(target: Density, islands: Island, settings: SMC) -> Island:
     def advance(shared: Density, island: Island) -> Island:
-        finished = island.temperature >= 1.0
+        finished = (island.temperature >= 1.0) & ~island.unmoved
         return jax.lax.cond(finished, lambda i: i, lambda i: temper_island(shared, i, settings), island)
 
     return map_islands(advance, settings.islands)(target, islands)
@@ -240,14 +272,17 @@ def _first(
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], Island]:
     """The beginning of the path, and the islands there."""
     key_prior, key_islands = jax.random.split(key)
-    if start is not None:
-        u = jnp.asarray(start)
-    else:
-        assert isinstance(target, Target), "an update begins at draws of a posterior"
-        u = target.sample_prior(key_prior, (settings.islands, settings.particles))
     keys = jax.random.key_data(jax.random.split(key_islands, settings.islands))
-    islands = _start(target, keys, u, settings)
-    return [_where(islands)], islands
+    nothing, yes = jnp.zeros(settings.islands), jnp.ones(settings.islands, bool)
+    if start is not None:
+        islands = _start(target, Start(keys, jnp.asarray(start), nothing, nothing, nothing, ~yes), settings)
+        return [_where(islands)], islands
+    assert isinstance(target, Target), "an update begins at draws of a posterior"
+    cold = cold_end(target, key_prior, settings)
+    temperature = jnp.full(settings.islands, cold.temperature)
+    log_evidence, variance = jnp.asarray(cold.log_evidence), jnp.asarray(cold.variance)
+    starts = Start(keys, jnp.asarray(cold.u), temperature, log_evidence, variance, yes)
+    return cold.visited, _start(target, starts, settings)
 
 
 def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:

@@ -1,4 +1,4 @@
-"""The command line: ``bayes-nn compare``, ``fit`` and ``report``."""
+"""The command line: ``bayes-nn compare``, ``sweep``, ``fit`` and ``report``."""
 
 import functools
 import warnings
@@ -32,6 +32,7 @@ Data = Annotated[
     typer.Argument(help="A CSV or Parquet file, or [bold]diabetes[/] for scikit-learn's bundled data.", metavar="DATA"),
 ]
 Target = Annotated[str, typer.Option(help="Name of the column to predict; every other column is an input.")]
+TestFraction = Annotated[float, typer.Option(help="Fraction of the rows held out to score predictions.")]
 Depth = Annotated[int, typer.Option(help="Number of hidden layers.")]
 Activation = Annotated[str, typer.Option(help="relu, erf, tanh, gelu, identity, ...")]
 Std = Annotated[
@@ -73,7 +74,7 @@ def compare(
     weight_std: Std = None,
     bias_std: Std = None,
     noise_std: Std = None,
-    test_fraction: Annotated[float, typer.Option(help="Fraction of the rows held out to score predictions.")] = 0.25,
+    test_fraction: TestFraction = 0.25,
     out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
     particles: Particles = 128,
     islands: Islands = 4,
@@ -93,7 +94,7 @@ def compare(
     X, y = inputs_and_target(frame, target)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     candidates: list[bnn.priors.Prior] = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
-    for n in parse_widths(width):
+    for n in whole_numbers(width, "--width"):
         candidates += [bnn.priors.ScaleMixture(net, n), bnn.BayesianNetwork(net, n)]
         candidates += [bnn.priors.FrozenFeatures(net, n)] if likelihood == "gaussian" else []
     train, test = hold_out(len(frame), test_fraction, seed)
@@ -117,6 +118,62 @@ def compare(
     result.save(out / "result.nc")
     result.plot_evidence().savefig(out / "evidence.png", dpi=150)
     console.print(f"\nWritten to [bold]{out}[/]: report.html, result.nc, evidence.png")
+
+
+@app.command()
+@one_line_errors
+def sweep(
+    data: Data,
+    target: Target = "target",
+    width: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "8,32,128",
+    depth: Annotated[str, typer.Option(help="Numbers of hidden layers, separated by commas.")] = "1,2",
+    activation: Activation = "relu",
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    test_fraction: TestFraction = 0.25,
+    out: Annotated[Path, typer.Option(help="Folder for sweep.csv, sweep.png and a report of every depth.")] = Path(
+        "sweep"
+    ),
+    particles: Particles = 128,
+    islands: Islands = 4,
+    likelihood: Likelihood = "gaussian",
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Compare the network with its infinite-width limit at several depths and widths.
+
+    Fits the NNGP, the NTK, the scale mixture and the Bayesian network; prints a line for every depth and width.
+
+    Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
+    """
+    frame = read_table(data)
+    X, y = inputs_and_target(frame, target)
+    nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
+    train, test = hold_out(len(frame), test_fraction, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+        result = bnn.inference.sweep(
+            nets, whole_numbers(width, "--width"), X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test], seed,
+            likelihood=named_likelihood(likelihood, noise_std),
+            sampler=bnn.inference.SMC(particles=particles, islands=islands),
+            duplicates="keep" if keep_duplicates else "error",
+        )  # fmt: skip
+    table = Table(title=f"Networks against the NNGP on {len(train)} rows", title_justify="left")
+    for heading in ("architecture", "width", "log Bayes factor", "test gain", "feature inf.", "verdict", "ok"):
+        table.add_column(heading, justify="left" if heading in ("architecture", "verdict") else "right")
+    for (name, n), row in result.table.iterrows():
+        table.add_row(
+            name, str(n), f"{row.log_bayes_factor:.2f} ± {row.mcse:.2f}", f"{row.gain:.3f} ± {row.gain_se:.3f}",
+            f"{row.feature_information:.2f}", row.verdict, "yes" if row.reliable else "NO",
+        )  # fmt: skip
+    console.print(table)
+    out.mkdir(parents=True, exist_ok=True)
+    result.table.to_csv(out / "sweep.csv")
+    result.plot().savefig(out / "sweep.png", dpi=150)
+    for net, comparison in zip(nets, result.comparisons.values(), strict=True):
+        comparison.report(out / f"report_depth_{net.depth}.html")
+    console.print(f"\nWritten to [bold]{out}[/]: sweep.csv, sweep.png, and a report of every depth")
 
 
 @app.command()
@@ -205,19 +262,19 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
     return labels[name]()
 
 
-def parse_widths(text: str) -> list[int]:
-    """Widths from a comma-separated list.
+def whole_numbers(text: str, option: str) -> list[int]:
+    """Positive whole numbers from a comma-separated list.
 
     Raises:
-        ValueError: for anything but positive whole numbers.
+        ValueError: for anything else, naming the option.
     """
     try:
-        widths = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        raise ValueError(f"--width must be whole numbers separated by commas, such as 16,64; got {text!r}") from None
-    if min(widths) < 1:
-        raise ValueError(f"--width must be positive; got {text!r}")
-    return list(dict.fromkeys(widths))
+        raise ValueError(f"{option} must be whole numbers separated by commas, such as 16,64; got {text!r}") from None
+    if min(numbers) < 1:
+        raise ValueError(f"{option} must be positive; got {text!r}")
+    return list(dict.fromkeys(numbers))
 
 
 def show(result: "Comparison") -> None:

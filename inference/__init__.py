@@ -11,6 +11,7 @@ from bayes_nn.inference.learning_curves import LearningCurves, learning_curves
 from bayes_nn.inference.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.reweighting import Reweighting, reweighting
 from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
+from bayes_nn.inference.sweep import Sweep, sweep
 from bayes_nn.inference.transfer import Transfer, transfer
 from bayes_nn.inference.width_slope import WidthSlope, width_slope
 
@@ -26,6 +27,7 @@ __all__ = [
     "LearningCurves",
     "NeuronUse",
     "Reweighting",
+    "Sweep",
     "Transfer",
     "WidthSlope",
     "after_kernel",
@@ -39,6 +41,7 @@ __all__ = [
     "neuron_use",
     "plot_features",
     "reweighting",
+    "sweep",
     "transfer",
     "width_slope",
 ]

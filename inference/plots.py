@@ -12,6 +12,7 @@ from bayes_nn.inference.verdict import paired_difference
 
 if TYPE_CHECKING:
     from bayes_nn.inference.comparison import Comparison, Row
+    from bayes_nn.inference.sweep import Sweep
 
 _NETWORK, _FEATURE_FREE = "#c44e1b", "#2b6a99"
 
@@ -111,4 +112,37 @@ def plot_calibration(comparison: "Comparison") -> Figure:
         ax.set_title(f"{row.name}\naccuracy {row.accuracy:.3f}", fontsize=9)
     figure.supxlabel("probability of the most probable class")
     figure.supylabel("fraction right (bars: 1 standard error)")
+    return figure
+
+
+def plot_sweep(sweep: "Sweep") -> Figure:
+    """Log Bayes factor, test gain and feature information against the width, with two standard errors."""
+    panels: list[tuple[str, str | None, str]] = [("log_bayes_factor", "mcse", "log Bayes factor\nnetwork : NNGP, nats")]
+    if sweep.table.gain.notna().any():
+        panels += [("gain", "gain_se", "test lpd over the NNGP,\nnats per test point")]
+    panels += [("feature_information", None, "feature information, nats")]
+    figure = Plot(figsize=(3.6 * len(panels), 3.6), layout="constrained")
+    axes = figure.subplots(1, len(panels))
+    for place, (name, rows) in enumerate(sweep.table.groupby(level="architecture", sort=False)):
+        widths = rows.index.get_level_values("width").to_numpy()
+        for ax, (value, error, _) in zip(axes, panels, strict=True):
+            ax.plot(widths, rows[value], "-", color=f"C{place}", linewidth=1.0)
+            for width, row in zip(widths, rows.itertuples(), strict=True):
+                bar = 2.0 * getattr(row, error) if error else None
+                face = f"C{place}" if row.reliable else "white"
+                ax.errorbar(width, getattr(row, value), bar, fmt="o", color=f"C{place}", mfc=face, capsize=3)
+            ax.plot([], [], "o-", color=f"C{place}", label=name)
+    widths = sorted(set(sweep.table.index.get_level_values("width")))
+    for ax, (_, error, label) in zip(axes, panels, strict=True):
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(widths, [str(width) for width in widths])
+        ax.minorticks_off()
+        ax.set(xlabel="width", ylabel=label)
+        ax.spines[["top", "right"]].set_visible(False)
+        if error:
+            ax.axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+    handles = axes[0].get_legend_handles_labels()[0]
+    if not sweep.table.reliable.all():
+        handles += axes[0].plot([], [], "o", color="0.3", mfc="white", label="not reliable")
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return figure

@@ -44,6 +44,16 @@ def test_compare_writes_report_result_and_picture(table, tmp_path):
     assert (tmp_path / "again.html").read_text() == (tmp_path / "out" / "report.html").read_text()
 
 
+def test_sweep_writes_a_line_for_every_depth_and_width(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    few = ["--particles", 16, "--islands", 2, "--noise-std", 0.3, "--out", tmp_path / "out"]
+    done = run("sweep", path, "--target", "price", "--width", "2,4", "--depth", "1", *few)
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.csv", "sweep.png", "report_depth_1.html"}
+    assert pd.read_csv(tmp_path / "out" / "sweep.csv").width.to_list() == [2, 4]
+
+
 def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
     import arviz as az
 

@@ -232,7 +232,7 @@ def _row(
     evidences = [posterior.log_evidence for posterior in fits]
     information = [posterior.feature_information for posterior in fits]
     reasons = [reason for evidence in evidences for reason in evidence.reasons]
-    reasons += [reason for posterior in fits for reason in posterior.convergence.reasons]
+    sampler_reasons = [reason for posterior in fits for reason in posterior.convergence.reasons]
     likelihood = fits[0].target.likelihood
     tested = [_tested(part, likelihood) for part, _ in zip(parts, scored, strict=False)]
     errors = [means - targets for (_, means, _), targets in zip(scored, tested, strict=True)]
@@ -245,7 +245,8 @@ def _row(
         log_evidence_by_split=tuple(evidence.value for evidence in evidences),
         mcse_by_split=tuple(evidence.mcse for evidence in evidences),
         method=evidences[0].method,
-        reasons=tuple(dict.fromkeys(reasons)),
+        reasons=tuple(dict.fromkeys(reasons + sampler_reasons)),
+        sampler_reasons=tuple(dict.fromkeys(sampler_reasons)),
         lpd_test=[one[0] for one in scored],
         test_mean=[one[1] for one in scored],
         test_std=[one[2] for one in scored],

@@ -30,7 +30,7 @@ class Row:
         log_evidence_by_split: nats, one per split.
         mcse_by_split: Monte-Carlo standard errors, one per split.
         method: how the evidence was obtained.
-        reasons: why the evidence or the sampler is not reliable; empty where it is.
+        reasons: why the evidence or the sampler is not reliable; empty where both are.
         lpd_test: log predictive density of every test point, one array per split, nats, user's scale;
             empty without test data.
         test_mean: predictive means, one array (T, C) per split, user's scale.
@@ -41,6 +41,7 @@ class Row:
         seconds: wall time of the fits.
         details: what the evidence method reported for the first split.
         accuracy: fraction of test points whose most probable class is right; None where y is no label.
+        sampler_reasons: those of ``reasons`` that concern the sampler, and so the predictions.
         peeks: whether the prior was made from the data: its evidence ranks nothing and is given no probability.
         approximation: what makes the evidence approximate; empty where it is not.
     """
@@ -62,6 +63,7 @@ class Row:
     seconds: float
     details: dict[str, Any] = field(default_factory=dict)
     accuracy: float | None = None
+    sampler_reasons: tuple[str, ...] = ()
     peeks: bool = False
     approximation: str = ""
 

@@ -55,7 +55,7 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
     bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
     tail = float(az.ess(quantities, method="tail")["quantity"].min())
     divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
-    reasons = []
+    reasons = list(posterior.doubts)
     if chains == 1:
         reasons.append("a single chain cannot be checked: run at least 2")
     elif r_hat > LARGEST_R_HAT:

@@ -86,7 +86,8 @@ def fit(
         prior, X, y, checked_likelihood(likelihood), sampler, standardize, key, duplicates, checkpoint, progress
     )
     kept.remove()
-    for reason in (*posterior.convergence.reasons, *(posterior.evidence.reasons if posterior.evidence else ())):
+    reasons = (*posterior.convergence.reasons, *(posterior.evidence.reasons if posterior.evidence else ()))
+    for reason in dict.fromkeys(reasons):
         warnings.warn(f"{prior.name}: {reason}", ConvergenceWarning, stacklevel=2)
     return posterior
 
@@ -206,6 +207,7 @@ def _run(
             "log_likelihood": run.log_likelihood,
             "sample_stats": run.sample_stats,
             "sampler": "smc",
+            "doubts": run.doubts,
             "evidence": approximate(run.evidence, target.prior.approximation),
         }
     u, log_likelihood, sample_stats = run_markov_chains(target, settings, key, report, checkpoint)

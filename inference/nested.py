@@ -20,8 +20,12 @@ from bayes_nn.progress import Report
 
 #: Independent runs side by side; points replaced at a time; iterations of one compiled call.
 RUNS, DELETED, ITERATIONS = 2, 20, 10
-#: Points alive in every run at effort 1, and slices for each new one as a multiple of the latents.
-LIVE, SLICES = 200, 2
+#: Points alive in every run at effort 1.
+LIVE = 200
+#: Sweeps over all coordinates for each new point. Slices along single coordinates forget the point that they start from
+#: sooner than as many along random directions: on a ReLU network of 36 latents (concrete, 60 rows) 72 of those left
+#: log Z 0.34 +- 0.07 nats too high, 2 sweeps +0.08 +- 0.11, 4 sweeps +0.10 +- 0.12, against SMC of 1,024 particles.
+SWEEPS = 2
 #: Most latents: the number of likelihood evaluations grows with their square.
 LARGEST_DIMENSION = 100
 #: Share of the evidence left among the live points at which a run ends, as a logarithm.
@@ -31,8 +35,7 @@ DEEPEST = 500.0
 
 
 def _sampler(target: Target) -> Any:
-    slices = max(5, SLICES * target.dimension)
-    return blackjax.nss(target.log_prior, target.log_likelihood, num_inner_steps=slices, num_delete=DELETED)
+    return blackjax.nsswig(target.log_prior, target.log_likelihood, num_inner_steps=SWEEPS, num_delete=DELETED)
 
 
 @partial(jax.jit, static_argnames="live")

@@ -38,6 +38,7 @@ class Posterior:
         sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
         key: for draws made later: of the readout, of f, of replicated y.
         evidence: the evidence where the sampler estimated it.
+        doubts: of the sampler about its draws, beyond what the draws themselves can show; empty if none.
         seconds: wall time of the fit.
         columns: names of the input columns, where the data came as a frame.
     """
@@ -50,6 +51,7 @@ class Posterior:
     sampler: str
     key: Array
     evidence: Evidence | None = None
+    doubts: tuple[str, ...] = ()
     seconds: float = 0.0
     columns: tuple[str, ...] = field(default=())
 

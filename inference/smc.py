@@ -217,6 +217,7 @@ class SMCRun(NamedTuple):
         path: log likelihoods of the particles at every temperature, from the prior on.
         sample_stats: energy, acceptance, divergences and step counts of every particle's last move.
         evidence: log Z with its error.
+        doubts: why not to trust the draws, which are doubts about the evidence as well; empty if none.
     """
 
     u: Float[np.ndarray, "I P D"]
@@ -224,6 +225,7 @@ class SMCRun(NamedTuple):
     path: TemperingPath
     sample_stats: dict[str, np.ndarray]
     evidence: Evidence
+    doubts: tuple[str, ...]
 
 
 def run_smc(
@@ -289,16 +291,17 @@ def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:
     islands: Any = jax.tree.map(np.asarray, final)
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
     low, high = ACCEPTANCE_BAND
+    doubts: tuple[str, ...] = ()
     if islands.temperature.min() < 1.0:
-        reasons += (f"temperature 1 was not reached in {settings.max_temperatures} steps",)
+        doubts += (f"temperature 1 was not reached in {settings.max_temperatures} steps",)
     if not low <= islands.acceptance.min() <= high:
-        reasons += (f"mean acceptance fell to {islands.acceptance.min():.2f}",)
+        doubts += (f"mean acceptance fell to {islands.acceptance.min():.2f}",)
     if islands.unique.min() < 0.25:
-        reasons += (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
+        doubts += (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
     if islands.info.diverging.mean() > 0.05:
-        reasons += (f"{islands.info.diverging.mean():.0%} of the last trajectories diverged",)
-    checks, doubts = second_opinions(path, islands.log_evidence)
-    reasons += doubts
+        doubts += (f"{islands.info.diverging.mean():.0%} of the last trajectories diverged",)
+    checks, contradictions = second_opinions(path, islands.log_evidence)
+    reasons += doubts + contradictions
     details = {
         "log_evidence_by_island": islands.log_evidence.tolist(),
         "variance_by_island": islands.variance.tolist(),
@@ -322,4 +325,5 @@ def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:
         path,
         stats,
         Evidence(value, mcse, "smc", not reasons, reasons, details),
+        doubts,
     )

@@ -80,7 +80,8 @@ def load(path: str | Path) -> Comparison:
     for number in range(len(tree.children)):
         group = tree[f"prior_{number}"].to_dataset(inherit=False)
         plain = json.loads(group.attrs["row"])
-        for name in ("log_evidence_by_split", "mcse_by_split", "reasons"):
+        plain.setdefault("sampler_reasons", plain["reasons"])  # files of earlier versions do not tell them apart
+        for name in ("log_evidence_by_split", "mcse_by_split", "reasons", "sampler_reasons"):
             plain[name] = tuple(plain[name])
         arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
         rows.append(Row(**plain, **arrays))

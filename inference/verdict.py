@@ -111,12 +111,10 @@ def judge(comparison: "Comparison") -> Verdict:
     over_best, over_best_error = paired_difference(network.lpd_test, best.lpd_test, comparison.test_to_train)
     known |= {"gain": gain, "gain_error": gain_error}
     known |= {"gain_over_best": over_best, "gain_over_best_error": over_best_error}
-    doubts = [f"{row.name}: {'; '.join(row.reasons)}" for row in _distinct(network, nngp, best) if not row.reliable]
-    doubts += _doubts_about_ranking(best, free)
+    doubts = _doubts_about_rows(network, nngp, best, alone=len(networks) == 1) + _doubts_about_ranking(best, free)
     if doubts:
         return Verdict("undecided", **known, reasons=tuple(doubts))
-    if best.approximation:
-        known["reasons"] = (f"the evidence of {best.name} is approximate: {best.approximation}",)
+    known["reasons"] = _reminders(network, nngp, best)
     if gain <= ERRORS * gain_error:
         return Verdict("no finite-width gain", **known)
     if over_best > ERRORS * over_best_error:
@@ -124,8 +122,27 @@ def judge(comparison: "Comparison") -> Verdict:
     return Verdict("explained by a better prior", **known)
 
 
-def _distinct(*rows: "Row") -> list["Row"]:
-    return list({row.name: row for row in rows}.values())
+def _doubts_about_rows(network: "Row", nngp: "Row", best: "Row", alone: bool) -> list[str]:
+    """What is wrong with a row that the outcome rests on.
+
+    It rests on the predictions of all three, and on the evidence of the best feature-free prior, which was chosen by
+    it; on that of the network only where it was chosen among several.
+    """
+    doubts = {nngp.name: nngp.sampler_reasons, network.name: network.sampler_reasons if alone else network.reasons}
+    doubts[best.name] = best.reasons
+    return [f"{name}: {'; '.join(reasons)}" for name, reasons in doubts.items() if reasons]
+
+
+def _reminders(network: "Row", nngp: "Row", best: "Row") -> tuple[str, ...]:
+    """What to keep in mind of a verdict that does not rest on it."""
+    reminders = [
+        f"quote no Bayes factor: the evidence of {row.name} is not reliable ({'; '.join(row.reasons)})"
+        for row in (network, nngp)
+        if not row.reliable
+    ]
+    if best.approximation:
+        reminders.append(f"the evidence of {best.name} is approximate: {best.approximation}")
+    return tuple(reminders)
 
 
 def _doubts_about_ranking(best: "Row", free: list["Row"]) -> list[str]:

@@ -136,7 +136,10 @@ def test_priors_of_one_name_are_told_apart():
 
 
 def made_up(rows):
-    """A comparison of rows (kind, log evidence, mcse, test gain over the NNGP, reasons) on 400 test points."""
+    """A comparison of rows (kind, log evidence, mcse, test gain over the NNGP, reasons) on 400 test points.
+
+    Reasons that begin with "sampler" are those of the sampler.
+    """
     noise = np.random.default_rng(0).normal(scale=0.5, size=400)
     noise -= noise.mean()
     built = [
@@ -147,6 +150,7 @@ def made_up(rows):
             lpd_test=[-1.0 + gain + (0.0 if kind == "NNGP" else 0.2) * noise[:: 1 if kind != "ScaleMixture" else -1]],
             test_mean=[np.zeros((400, 1))], test_std=[np.ones((400, 1))], rmse=1.0, feature_information=1.0,
             feature_information_mcse=0.1, seconds=1.0,
+            sampler_reasons=tuple(reason for reason in reasons if reason.startswith("sampler")),
         )
         for kind, evidence, mcse, gain, reasons in rows
     ]  # fmt: skip
@@ -177,7 +181,15 @@ NETWORK, NNGP, SCALE, FROZEN = "BayesianNetwork", "NNGP", "ScaleMixture", "Froze
             [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (FROZEN, -90, 0.1, 0.1, ())],
             "needs feature learning",
         ),
-        ([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())], "undecided"),
+        ([(NETWORK, -90, 0.1, 0.1, ("sampler: R-hat",)), (NNGP, -101, 0.0, 0.0, ())], "undecided"),
+        ([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ("sampler: R-hat",))], "undecided"),
+        # The evidence of the best feature-free prior decides, that of the network only among several networks.
+        ([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ("islands disagree",))], "undecided"),
+        ([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())], "needs feature learning"),
+        (
+            [(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NETWORK, -91, 0.1, 0.0, ()), (NNGP, -101, 0.0, 0.0, ())],
+            "undecided",
+        ),
         (
             [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (SCALE, -101.5, 0.5, 0.1, ("low ESS",))],
             "undecided",
@@ -192,6 +204,12 @@ def test_outcomes_of_the_verdict(rows, outcome):
     assert verdict.outcome == outcome
     assert (outcome != "undecided") or verdict.reasons
     assert outcome in str(verdict)
+
+
+def test_verdict_warns_of_an_unreliable_bayes_factor():
+    verdict = made_up([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())]).verdict
+    assert "quote no Bayes factor" in str(verdict)
+    assert "islands disagree" in str(verdict)
 
 
 def test_verdict_carries_its_numbers():

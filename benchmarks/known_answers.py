@@ -18,7 +18,7 @@ from bayes_nn import inference, priors, tasks  # noqa: E402
 WIDTH = 20
 RELU, LINEAR = bnn.mlp(2, "relu"), bnn.mlp(2, "identity", bias_std=0.0)
 #: Particles of an island; the posterior of the single index is far from the prior and needs more.
-PARTICLES = {"single index": 128}
+PARTICLES = {"single index": 256}
 
 TASKS = {
     "NNGP draw": (RELU, lambda key: tasks.nngp_draw(bnn.mlp(2, "relu", 2**0.5, 0.1), inputs=10, key=key)),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -90,23 +91,18 @@ def compare(
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
-    frame = read_table(data)
-    X, y = inputs_and_target(frame, target)
+    parts = training_and_test(data, target, test_fraction, seed)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     candidates: list[bnn.priors.Prior] = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
     for n in whole_numbers(width, "--width"):
         candidates += [bnn.priors.ScaleMixture(net, n), bnn.BayesianNetwork(net, n)]
         candidates += [bnn.priors.FrozenFeatures(net, n)] if likelihood == "gaussian" else []
-    train, test = hold_out(len(frame), test_fraction, seed)
     sampler = bnn.inference.SMC(particles=particles, islands=islands)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.compare(
             candidates,
-            X.iloc[train],
-            y.iloc[train],
-            X.iloc[test],
-            y.iloc[test],
+            *parts,
             key=seed,
             likelihood=named_likelihood(likelihood, noise_std),
             sampler=sampler,
@@ -147,19 +143,17 @@ def sweep(
 
     Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
     """
-    frame = read_table(data)
-    X, y = inputs_and_target(frame, target)
+    parts = training_and_test(data, target, test_fraction, seed)
     nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
-    train, test = hold_out(len(frame), test_fraction, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.inference.sweep(
-            nets, whole_numbers(width, "--width"), X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test], seed,
+            nets, whole_numbers(width, "--width"), *parts, seed,
             likelihood=named_likelihood(likelihood, noise_std),
             sampler=bnn.inference.SMC(particles=particles, islands=islands),
             duplicates="keep" if keep_duplicates else "error",
         )  # fmt: skip
-    table = Table(title=f"Networks against the NNGP on {len(train)} rows", title_justify="left")
+    table = Table(title=f"Networks against the NNGP on {len(parts[0])} rows", title_justify="left")
     for heading in ("architecture", "width", "log Bayes factor", "test gain", "feature inf.", "verdict", "ok"):
         table.add_column(heading, justify="left" if heading in ("architecture", "verdict") else "right")
     for (name, n), row in result.table.iterrows():
@@ -260,6 +254,20 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
     if name not in labels:
         raise ValueError(f"unknown likelihood {name!r}; choose gaussian, {', '.join(labels)}")
     return labels[name]()
+
+
+def training_and_test(
+    data: str, target: str, test_fraction: float, seed: int
+) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]:
+    """X, y, X_test and y_test of a table, rows held out at random.
+
+    Raises:
+        ValueError: for a bad file, column or fraction.
+    """
+    frame = read_table(data)
+    X, y = inputs_and_target(frame, target)
+    train, test = hold_out(len(frame), test_fraction, seed)
+    return X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test]
 
 
 def whole_numbers(text: str, option: str) -> list[int]:

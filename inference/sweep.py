@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
-import numpy as np
 import pandas as pd
 from jaxtyping import Array
 
@@ -140,5 +139,5 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "gain_over_best_se": verdict.gain_over_best_error,
         "feature_information": verdict.feature_information,
         "verdict": verdict.outcome,
-        "reliable": bool(np.all([row.reliable for row in comparison.rows if row.name in judged])),
+        "reliable": all(row.reliable for row in comparison.rows if row.name in judged),
     }

@@ -17,8 +17,8 @@ from bayes_nn import inference, priors, tasks  # noqa: E402
 
 WIDTH = 20
 RELU, LINEAR = bnn.mlp(2, "relu"), bnn.mlp(2, "identity", bias_std=0.0)
-#: Particles of an island; the posterior of the single index is far from the prior and needs more.
-PARTICLES = {"single index": 256}
+#: The posterior of the single index is far from the prior and stiff: its particles need more and longer trajectories.
+SETTINGS = {"single index": inference.SMC(particles=96, accepted_moves=4.0, max_steps=256)}
 
 TASKS = {
     "NNGP draw": (RELU, lambda key: tasks.nngp_draw(bnn.mlp(2, "relu", 2**0.5, 0.1), inputs=10, key=key)),
@@ -37,7 +37,7 @@ def main(seeds, names):
             candidates = [priors.NNGP(net), priors.ScaleMixture(net, WIDTH), bnn.BayesianNetwork(net, WIDTH)]
             result = bnn.compare(
                 candidates, task.X, task.y, task.X_test, task.y_test, key=seed, standardize=name == "diabetes",
-                sampler=inference.SMC(particles=PARTICLES.get(name, 96)), progress=False,
+                sampler=SETTINGS.get(name, inference.SMC(particles=96)), progress=False,
             )  # fmt: skip
             rows = {row.kind: row for row in result.rows}
             evidences = ", ".join(

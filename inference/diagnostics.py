@@ -47,6 +47,31 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
     chains, draws = posterior.shape
     if posterior.sampler in ("exact", "frozen"):
         return Convergence(1.0, float(chains * draws), float(chains * draws), 0)
+    r_hat, bulk, tail = _worst_figures(posterior)
+    divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
+    advice = "raise particles, accepted_moves or max_steps" if posterior.sampler == "smc" else "draw more or longer"
+    reasons = list(posterior.doubts)
+    if chains == 1:
+        reasons.append("a single chain cannot be checked: run at least 2")
+    elif r_hat > LARGEST_R_HAT:
+        reasons.append(f"R-hat {r_hat:.3f} exceeds {LARGEST_R_HAT}: chains disagree; {advice}")
+    if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
+        size = f"effective sample size {min(bulk, tail):.0f}"
+        reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
+    if divergences > 0.01 * chains * draws:
+        reasons.append(f"{divergences} divergent trajectories: raise target_accept")
+    return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))
+
+
+def mixed(posterior: "Posterior") -> bool:
+    """Whether R-hat and effective sample sizes, those of :func:`judge_convergence`, pass."""
+    r_hat, bulk, tail = _worst_figures(posterior)
+    return r_hat <= LARGEST_R_HAT and min(bulk, tail) >= SMALLEST_ESS_PER_CHAIN * posterior.shape[0]
+
+
+def _worst_figures(posterior: "Posterior") -> tuple[float, float, float]:
+    """Largest R-hat, NaN for a single chain, and smallest bulk and tail effective sample size."""
+    chains, draws = posterior.shape
     f = posterior.function_draws["f"]
     rows = np.linspace(0, f.shape[2] - 1, min(50, f.shape[2])).astype(int)
     watched = np.concatenate([f[:, :, rows].reshape(chains, draws, -1), posterior.log_likelihood[..., None]], axis=-1)
@@ -54,14 +79,4 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
     r_hat = float(az.rhat(quantities)["quantity"].max()) if chains > 1 else float("nan")
     bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
     tail = float(az.ess(quantities, method="tail")["quantity"].min())
-    divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
-    reasons = list(posterior.doubts)
-    if chains == 1:
-        reasons.append("a single chain cannot be checked: run at least 2")
-    elif r_hat > LARGEST_R_HAT:
-        reasons.append(f"R-hat {r_hat:.3f} exceeds {LARGEST_R_HAT}: chains disagree; draw more or longer")
-    if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
-        reasons.append(f"effective sample size {min(bulk, tail):.0f} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain")
-    if divergences > 0.01 * chains * draws:
-        reasons.append(f"{divergences} divergent trajectories: raise target_accept")
-    return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))
+    return r_hat, bulk, tail

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from bayes_nn.data import Scale, checked_pair, with_classes
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
+from bayes_nn.inference.diagnostics import SMALLEST_ESS_PER_CHAIN, mixed
 from bayes_nn.inference.evidence import Evidence, approximate
 from bayes_nn.inference.numpyro_target import NumPyroTarget
 from bayes_nn.inference.posterior import Posterior
@@ -112,10 +113,10 @@ def fit_and_keep(
     kept = Checkpoint.of(checkpoint if settings != "exact" else None, target, settings, key)
     started = time.perf_counter()
     with progress_bar(progress if isinstance(progress, str) else prior.name, enabled=bool(progress)) as report:
-        fields = kept.load("fit") or _run(target, settings, key, report, kept)
+        fields = kept.load("fit") or _run(target, scale, settings, key, report, kept)
         kept.save("fit", fields)
         seconds = time.perf_counter() - started
-        posterior = Posterior(target, scale, **fields, key=jax.random.fold_in(key, 1), columns=columns, seconds=seconds)
+        posterior = Posterior(target, scale, **fields, key=_draw_key(key), columns=columns, seconds=seconds)
         report(1.0, "checking convergence")
         _ = posterior.convergence
     return posterior, kept
@@ -182,7 +183,12 @@ def choose_sampler(target: Target, sampler: Sampler) -> Literal["exact"] | Setti
 
 
 def _run(
-    target: Target, settings: Literal["exact"] | Settings, key: Array, report: Report, checkpoint: Checkpoint
+    target: Target,
+    scale: Scale,
+    settings: Literal["exact"] | Settings,
+    key: Array,
+    report: Report,
+    checkpoint: Checkpoint,
 ) -> dict[str, Any]:
     """The fields of the posterior that the sampler knows."""
     if settings == "exact":
@@ -201,7 +207,14 @@ def _run(
     if isinstance(settings, SMC):
         from bayes_nn.inference.smc import run_smc
 
-        run = run_smc(target, settings, key, report, checkpoint)
+        def good_enough(u: np.ndarray, log_likelihood: np.ndarray) -> bool:
+            # No moves can make the particles more than they are.
+            if settings.islands == 1 or settings.particles < 2 * SMALLEST_ESS_PER_CHAIN:
+                return True
+            values = _all_values(target, u)
+            return mixed(Posterior(target, scale, values, log_likelihood, {}, "smc", _draw_key(key)))
+
+        run = run_smc(target, settings, key, report, checkpoint, good_enough=good_enough)
         return {
             "values": _all_values(target, run.u),
             "log_likelihood": run.log_likelihood,
@@ -231,6 +244,11 @@ def run_markov_chains(
     from bayes_nn.inference.nuts import run_nuts
 
     return run_nuts(target, settings, key, report, checkpoint)
+
+
+def _draw_key(key: Array) -> Array:
+    """For what is drawn given the sampler's draws."""
+    return jax.random.fold_in(key, 1)
 
 
 def _all_values(target: Target, u: np.ndarray) -> dict[str, np.ndarray]:

@@ -18,6 +18,9 @@ def calls(count: int) -> int:
 class SMC:
     """Settings of the SMC sampler.
 
+    Where the particles of a fit have not mixed when temperature 1 is reached, they are moved on there, for at most as
+    long again as the way took; the evidence is that of the way.
+
     Args:
         particles: particles in each island.
         islands: independent islands; their spread gives the error of the evidence.

@@ -3,10 +3,12 @@
 Each island tempers the likelihood adaptively (Del Moral, Doucet and Jasra 2006), first by weighting draws from the
 prior (:mod:`bayes_nn.inference.cold_end`), then by resampling with BlackJAX and moving with
 :mod:`bayes_nn.inference.move`. A temperature is one compiled call for all islands; particles carry their log likelihood
-and its gradient, so reweighting costs nothing. Importing BlackJAX starts JAX's backend, so this module is imported when
-SMC is first asked for.
+and its gradient, so reweighting costs nothing. The evidence is known once temperature 1 is reached; whoever wants
+draws can have the particles moved on there until they are good enough. Importing BlackJAX starts JAX's backend, so this
+module is imported when SMC is first asked for.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -54,8 +56,8 @@ class Island(NamedTuple):
         acceptance: mean acceptance of the last sweep.
         info: what the last move of every particle did.
         gradients: gradient evaluations so far.
-        unique: fraction of distinct ancestors at the last resampling.
-        unmoved: whether the particles have been brought to this temperature but not moved at it yet.
+        unique: fraction of distinct ancestors at the last resampling for a rise in temperature.
+        unmoved: whether the particles are to be moved at this temperature before the next.
     """
 
     key: Array
@@ -98,7 +100,7 @@ def start_island(target: Density, start: Start) -> Island:
         zero,
         info,
         jnp.zeros((), int),
-        zero,
+        jnp.ones(()),
         start.unmoved,
     )
 
@@ -106,7 +108,7 @@ def start_island(target: Density, start: Start) -> Island:
 def temper_island(target: Density, island: Island, settings: SMC) -> Island:
     """Raise the temperature as far as the target ESS allows, resample, and move every particle.
 
-    Particles that have not been moved at their temperature are moved there first: the step in temperature is 0.
+    Particles that are still to be moved at their temperature are moved there: the step in temperature is 0.
     """
     key, key_step = jax.random.split(jax.random.wrap_key_data(island.key))
     remaining = 1.0 - island.temperature
@@ -144,7 +146,7 @@ def temper_island(target: Density, island: Island, settings: SMC) -> Island:
         jnp.mean(info.acceptance),
         info,
         island.gradients + gradients,
-        jnp.mean(ancestors),
+        jnp.where(island.unmoved, island.unique, jnp.mean(ancestors)),
         jnp.zeros((), bool),
     )
 
@@ -228,6 +230,10 @@ class SMCRun(NamedTuple):
     doubts: tuple[str, ...]
 
 
+#: Judges particles u (islands, particles, D) and their log likelihoods (islands, particles).
+Judge = Callable[[np.ndarray, np.ndarray], bool]
+
+
 def run_smc(
     target: Density,
     settings: SMC,
@@ -235,8 +241,9 @@ def run_smc(
     report: Report = lambda fraction, text: None,
     checkpoint: Checkpoint = NOWHERE,
     start: Float[np.ndarray, "I P D"] | None = None,
+    good_enough: Judge = lambda u, log_likelihood: True,
 ) -> SMCRun:
-    """Run all islands to temperature 1.
+    """Run all islands to temperature 1, and move them there until they are good enough.
 
     Args:
         target: the posterior, or an :class:`~bayes_nn.inference.update.Update`.
@@ -245,23 +252,31 @@ def run_smc(
         report: called after every temperature with the fraction done and a text.
         checkpoint: where to keep the state, and to go on from.
         start: particles where the path begins; draws from the prior when left out.
+        good_enough: asked of the particles at temperature 1. As long as the answer is no they are moved there, at most
+            as often as on the way; the evidence is not touched. By default they are left as the path ends.
 
     Returns:
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
     with one_blas_thread_per_device():
-        visited, islands = checkpoint.load("islands") or _first(target, settings, key, start)
+        visited, islands, extra = checkpoint.load("islands") or (*_first(target, settings, key, start), 0)
         while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
             islands = _temper(target, islands, settings)
             visited.append(_where(islands))
             now = visited[-1][0]
-            checkpoint.save("islands", (visited, islands))
+            checkpoint.save("islands", (visited, islands, extra))
             # Temperatures grow about geometrically, so the bar follows their logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
             report(fraction, f"temperature {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
+        finished, most = visited[-1][0].min() >= 1.0, len(visited) - 1
+        while finished and extra < most and not good_enough(np.asarray(islands.particles.u), visited[-1][1]):
+            islands = _temper(target, islands._replace(unmoved=jnp.ones(settings.islands, bool)), settings)
+            visited[-1], extra = _where(islands), extra + 1
+            checkpoint.save("islands", (visited, islands, extra))
+            report(1.0, f"moving on at temperature 1, {extra} of at most {most}")
     temperatures, log_likelihood = (np.stack(each, axis=1) for each in zip(*visited, strict=True))
-    return _summarise(islands, TemperingPath(temperatures, log_likelihood), settings)
+    return _summarise(islands, TemperingPath(temperatures, log_likelihood), settings, extra)
 
 
 def _where(islands: Island) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]:
@@ -287,7 +302,7 @@ def _first(
     return cold.visited, _start(target, starts, settings)
 
 
-def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:
+def _summarise(final: Island, path: TemperingPath, settings: SMC, extra: int) -> SMCRun:
     islands: Any = jax.tree.map(np.asarray, final)
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
     low, high = ACCEPTANCE_BAND
@@ -310,6 +325,7 @@ def _summarise(final: Island, path: TemperingPath, settings: SMC) -> SMCRun:
         "acceptance_by_island": islands.acceptance.tolist(),
         "step_size_by_island": islands.step_size.tolist(),
         "gradient_evaluations": int(islands.gradients.sum()),
+        "moves_at_the_end": extra,
     }
     log_density = islands.particles.log_prior + islands.particles.log_likelihood
     stats = {

@@ -16,6 +16,7 @@ SAMPLERS = {
     "infinite_hmc": inference.InfiniteHMC(chains=2, warmup=50, draws=100),
     "nuts": inference.NUTS(chains=2, warmup=50, draws=100),
     "smc": inference.SMC(particles=32),
+    "smc that moves on": inference.SMC(particles=64, target_ess=0.15, accepted_moves=0.1),
 }
 KILLED = """
 import os, warnings
@@ -39,7 +40,9 @@ bnn.fit(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), X, Y, sampler={sampler}, check
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
-@pytest.mark.parametrize(("name", "after"), [("infinite_hmc", 2), ("infinite_hmc", 6), ("nuts", 6), ("smc", 5)])
+@pytest.mark.parametrize(
+    ("name", "after"), [("infinite_hmc", 2), ("infinite_hmc", 6), ("nuts", 6), ("smc", 5), ("smc that moves on", 6)]
+)
 def test_killed_and_started_again(name, after, tmp_path):
     """Killed in warm-up, or in sampling between two writes, in a process of its own; draws equal to the last bit."""
     whole = bnn.fit(NETWORK, X, Y, sampler=SAMPLERS[name], key=5)

@@ -144,6 +144,34 @@ def test_the_same_key_gives_the_same_numbers(small_data):
     np.testing.assert_array_equal(first.values["noise_std"], second.values["noise_std"])
 
 
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_particles_are_moved_on_until_they_have_mixed(small_data, monkeypatch):
+    """Few moves on the way leave clones; moving on at temperature 1 mends the draws and leaves log Z alone."""
+    network, few = bnn.BayesianNetwork(bnn.mlp(depth=1), 4), inference.SMC(64, target_ess=0.15, accepted_moves=0.1)
+    moved_on = bnn.fit(network, *small_data, sampler=few, key=6)
+    monkeypatch.setattr(bnn.inference.fit, "mixed", lambda posterior: True)
+    left = bnn.fit(network, *small_data, sampler=few, key=6)
+    assert left.convergence.r_hat > 1.05 > moved_on.convergence.r_hat
+    assert min(left.convergence.ess_bulk, left.convergence.ess_tail) < 100
+    assert min(moved_on.convergence.ess_bulk, moved_on.convergence.ess_tail) > 100
+    assert moved_on.evidence.value == left.evidence.value
+    assert moved_on.evidence.mcse == left.evidence.mcse
+    assert left.evidence.details["moves_at_the_end"] == 0 < moved_on.evidence.details["moves_at_the_end"]
+
+
+def test_moves_at_the_end_are_bounded_and_end_the_path(small_data):
+    """A judge that is never content is asked as often as there were temperatures; the path ends at its particles."""
+    from bayes_nn.inference.fit import prepare
+    from bayes_nn.inference.smc import run_smc
+
+    target, _ = prepare(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), *small_data, bnn.Gaussian(), True, "error")
+    asked = []
+    run = run_smc(target, inference.SMC(16, 2), jax.random.key(0), good_enough=lambda u, _: asked.append(u))
+    assert len(asked) == run.evidence.details["moves_at_the_end"] == run.path.temperatures.shape[1] - 1
+    assert not np.array_equal(asked[0], asked[-1])
+    np.testing.assert_array_equal(run.path.log_likelihood[:, -1], run.log_likelihood)
+
+
 def test_temperatures_and_data_of_one_shape_are_traced_once(small_data, monkeypatch):
     from bayes_nn.inference import smc
 

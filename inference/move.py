@@ -23,24 +23,25 @@ SMALLEST_STEP = 0.2
 SLICE_POINTS = 24
 
 
+Gradients = tuple[Float[Array, " D"], Float[Array, " D"]]
+
+
 class Particle(NamedTuple):
     """A point with what the move and the tempering need to know about it.
 
-    The gradients are empty where only hyperparameters are sampled, since the slice needs none.
+    Gradients are empty where only hyperparameters are sampled, since the slice needs none.
 
     Attributes:
         u: unconstrained position, (D,).
         log_prior: log prior density at u.
         log_likelihood: log p(y | z) at u.
-        prior_gradient: gradient of the log prior, (D,).
-        likelihood_gradient: gradient of the log likelihood, (D,).
+        gradients: of both as trajectories use them, (D,) each.
     """
 
     u: Float[Array, " D"]
     log_prior: Float[Array, ""]
     log_likelihood: Float[Array, ""]
-    prior_gradient: Float[Array, " D"]
-    likelihood_gradient: Float[Array, " D"]
+    gradients: Gradients
 
 
 class MoveInfo(NamedTuple):
@@ -113,8 +114,8 @@ def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], coun
 def evaluate(target: Density, u: Float[Array, " D"]) -> Particle:
     """The particle at u."""
     if not target.has_many_latents:
-        return Particle(u, *target.log_densities(u), jnp.zeros(0), jnp.zeros(0))
-    return Particle(u, *target.log_densities_and_gradients(u))
+        return Particle(u, *target.log_densities(u), (jnp.zeros(0), jnp.zeros(0)))
+    return Particle(u, *target.log_densities(u), target.gradients(u))
 
 
 def _tempered(particle: Particle, temperature: Array) -> Float[Array, ""]:
@@ -150,10 +151,10 @@ def hamiltonian_move(
     """
     momentum, uniforms = noise
 
-    def correction_gradient(particle: Particle, z: Array) -> Array:
+    def correction_gradient(gradients: Gradients, z: Array) -> Array:
         """Gradient in z of psi = -log density - |z|^2/2, which vanishes where target and reference agree."""
-        gradient = particle.prior_gradient + temperature * particle.likelihood_gradient
-        return -reference.pull_back(gradient) - z
+        prior_gradient, likelihood_gradient = gradients
+        return -reference.pull_back(prior_gradient + temperature * likelihood_gradient) - z
 
     length = jnp.pi / 2 * (0.4 + uniforms[0])
     step_size = step_size * SMALLEST_STEP ** (uniforms[1] ** 3)
@@ -162,15 +163,17 @@ def hamiltonian_move(
     angle = length / steps
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
 
-    def step(_: int, carry: tuple[Particle, Array, Array]) -> tuple[Particle, Array, Array]:
-        particle, z, momentum = carry
-        momentum = momentum - 0.5 * angle * correction_gradient(particle, z)
+    def step(_: int, carry: tuple[Gradients, Array, Array]) -> tuple[Gradients, Array, Array]:
+        gradients, z, momentum = carry
+        momentum = momentum - 0.5 * angle * correction_gradient(gradients, z)
         z, momentum = cosine * z + sine * momentum, cosine * momentum - sine * z
-        particle = evaluate(target, reference.to_u(z))
-        return particle, z, momentum - 0.5 * angle * correction_gradient(particle, z)
+        gradients = target.gradients(reference.to_u(z))
+        return gradients, z, momentum - 0.5 * angle * correction_gradient(gradients, z)
 
-    start = particle, reference.to_z(particle.u), momentum
-    proposal, _, end_momentum = jax.lax.fori_loop(0, steps, step, start)
+    start = particle.gradients, reference.to_z(particle.u), momentum
+    gradients, end, end_momentum = jax.lax.fori_loop(0, steps, step, start)
+    u = reference.to_u(end)
+    proposal = Particle(u, *target.log_densities(u), gradients)
     before = 0.5 * jnp.vdot(momentum, momentum) - _tempered(particle, temperature)
     after = 0.5 * jnp.vdot(end_momentum, end_momentum) - _tempered(proposal, temperature)
     error = jnp.where(jnp.isfinite(after), after - before, jnp.inf)

@@ -14,7 +14,12 @@ from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
 from bayes_nn.likelihood import Gaussian, Labels, Likelihood
+from bayes_nn.priors.finite_width import BayesianNetwork
+from bayes_nn.priors.gaussian_process import FeatureProcess, Process
 from bayes_nn.priors.prior import Latents, Prior
+
+#: Condition number beyond which the gradient of a trajectory is not left to single precision, whose unit is 6e-8.
+LARGEST_CONDITION = 1e7
 
 
 class Density(Protocol):
@@ -31,8 +36,8 @@ class Density(Protocol):
     def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
         """Log of the known density and log likelihood, nats."""
 
-    def log_densities_and_gradients(self, u: Float[Array, " D"]) -> tuple[Array, Array, Array, Array]:
-        """:meth:`log_densities`, then the gradients of both in u."""
+    def gradients(self, u: Float[Array, " D"]) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+        """Gradients of both in u for trajectories: a function of u alone, and near enough to be accepted."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["X", "Y"], meta_fields=["prior", "likelihood"])
@@ -129,11 +134,19 @@ class Target:
 
     def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
         """:meth:`log_likelihood` from the latents on their own scale."""
-        process = self.prior.process(values, self.X)
+        return self.log_likelihood_under(self.prior.process(values, self.X), values)
+
+    def log_likelihood_under(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
+        """:meth:`log_likelihood` from the Gaussian process that the latents stand for."""
         if isinstance(self.likelihood, Gaussian):
-            return process.log_marginal(self.Y, self.likelihood.noise_variance(values))
+            return process.log_marginal(self.Y, self.noise_variance(values))
         f = process.function(values[self.prior.function_site])
         return jnp.sum(self.likelihood.log_prob(values, self.Y, f))
+
+    def noise_variance(self, values: dict[str, Array]) -> Float[Array, ""]:
+        """Of Gaussian noise, in the precision of the data."""
+        assert isinstance(self.likelihood, Gaussian)
+        return self.likelihood.noise_variance(values).astype(self.Y.dtype)
 
     def log_likelihood_and_gradient(self, u: Float[Array, " D"]) -> tuple[Array, Float[Array, " D"]]:
         """:meth:`log_likelihood` with its gradient in u; one u at a time even under ``vmap``."""
@@ -149,11 +162,31 @@ class Target:
         """Log prior density and log likelihood of u: the two ends of the tempering path, less the first."""
         return self.log_prior(u), self.log_likelihood(u)
 
-    def log_densities_and_gradients(self, u: Float[Array, " D"]) -> tuple[Array, Array, Array, Array]:
-        """:meth:`log_densities`, then the gradients of both in u."""
-        log_prior, prior_gradient = jax.value_and_grad(self.log_prior)(u)
-        log_likelihood, gradient = self.log_likelihood_and_gradient(u)
-        return log_prior, log_likelihood, prior_gradient, gradient
+    def gradients(self, u: Float[Array, " D"]) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+        """Gradients of log prior and log likelihood for trajectories; a network's in single precision where it will do.
+
+        A trajectory is accepted by its densities, which are double, so that its gradients may be rounded. Where the
+        matrix to be factorised is too ill-conditioned for single precision, or it fails, the gradient is double.
+        """
+        prior_gradient = jax.grad(self.log_prior)(u)
+        if not isinstance(self.prior, BayesianNetwork):
+            return prior_gradient, self.log_likelihood_and_gradient(u)[1]
+
+        @sequential_vmap
+        def evaluate(target: Target, u: Array) -> Array:
+            gradient, condition = jax.grad(target._rounded, has_aux=True)(u)
+            sound = jnp.all(jnp.isfinite(gradient)) & (condition < LARGEST_CONDITION)
+            return jax.lax.cond(sound, lambda u: gradient, lambda u: target.log_likelihood_and_gradient(u)[1], u)
+
+        return prior_gradient, evaluate(self, u)
+
+    def _rounded(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
+        """:meth:`log_likelihood` in single precision, and the condition number of what it factorises, from above."""
+        rounded, values = _single(self), _single(self.values(u))
+        process, condition = rounded.prior.process(values, rounded.X), jnp.ones((), jnp.float32)
+        if isinstance(process, FeatureProcess) and isinstance(self.likelihood, Gaussian):
+            condition = process.condition(rounded.noise_variance(values))
+        return rounded.log_likelihood_under(process, values), condition
 
     def predict(self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array) -> Any:
         """Mean and variance of y at new inputs given z, (T, C) and (T, 1) or (T, C), or class probabilities (T, K)."""
@@ -191,6 +224,11 @@ class Target:
         f = self.prior.process(values, self.X).function((values | weights)[site])
         kept = values | weights if site == "readout" else values
         return kept, f, self.replicate(key_y, values, f)
+
+
+def _single(tree: Any) -> Any:
+    """In single precision."""
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), tree)
 
 
 def _unconstrained_shape(prior: dist.Distribution) -> tuple[int, ...]:

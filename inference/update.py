@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from bayes_nn.inference.settings import SMC
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Gaussian
+from bayes_nn.priors.gaussian_process import Process
 from bayes_nn.progress import Report
 
 if TYPE_CHECKING:
@@ -33,12 +34,10 @@ class Rows(Target):
 
     seen: Float[Array, " N"]
 
-    def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
+    def log_likelihood_under(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
         """``log p(y_seen | z)`` in nats: unseen rows have f = 0 and y = 0, and what they add is taken off."""
-        process = self.prior.process(values, self.X)
         if isinstance(self.likelihood, Gaussian):
-            variance = self.likelihood.noise_variance(values)
-            return process.log_marginal_of_rows(self.Y, variance, self.seen)
+            return process.log_marginal_of_rows(self.Y, self.noise_variance(values), self.seen)
         f = process.function(values[self.prior.function_site])
         return jnp.vdot(self.seen, self.likelihood.log_prob(values, self.Y, f))
 
@@ -76,13 +75,11 @@ class Update:
         likelihoods = jnp.stack([part.log_likelihood(u) for part in self.parts])
         return self._combined(self.parts[0].log_prior(u), likelihoods)
 
-    def log_densities_and_gradients(self, u: Float[Array, " D"]) -> tuple[Array, Array, Array, Array]:
-        """:meth:`log_densities`, then the gradients of both in u."""
-        log_prior, prior_gradient = jax.value_and_grad(self.parts[0].log_prior)(u)
-        found = [part.log_likelihood_and_gradient(u) for part in self.parts]
-        likelihoods, gradients = (jnp.stack(each) for each in zip(*found, strict=True))
-        start, ratio = self._combined(log_prior, likelihoods)
-        return start, ratio, prior_gradient + self.before @ gradients, (self.after - self.before) @ gradients
+    def gradients(self, u: Float[Array, " D"]) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+        """Gradients of both in u, for trajectories."""
+        (prior_gradient, *_), likelihoods = zip(*[part.gradients(u) for part in self.parts], strict=True)
+        gradients = jnp.stack(likelihoods)
+        return prior_gradient + self.before @ gradients, (self.after - self.before) @ gradients
 
     def _combined(self, log_prior: Array, likelihoods: Float[Array, " K"]) -> tuple[Array, Array]:
         def weighted(powers: Float[Array, " K"]) -> Array:

@@ -49,7 +49,7 @@ def _of_nothing(Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Fl
 
 
 def _kernel_value(K: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
-    L = _factor(K + v * jnp.eye(len(K)))
+    L = _factor(K + v * jnp.eye(len(K), dtype=K.dtype))
     a = _solve(L, Y)
     return _log_density(jnp.vdot(Y, a), _log_determinant(L), Y), (L, a)
 
@@ -57,14 +57,14 @@ def _kernel_value(K: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
 def _kernel_gradient(K: Array, Y: Array, v: Array) -> tuple[Array, Array, Array]:
     """d log p / dK = (a a' - C A^-1)/2 (Rasmussen and Williams 2006, eq. 5.9); its trace is d/dv."""
     value, (L, a) = _kernel_value(K, Y, v)
-    gradient = 0.5 * (a @ a.T - Y.shape[1] * _solve(L, jnp.eye(len(K))))
+    gradient = 0.5 * (a @ a.T - Y.shape[1] * _solve(L, jnp.eye(len(K), dtype=K.dtype)))
     return value, gradient, jnp.trace(gradient)
 
 
 def _feature_value(Phi: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
     """The n x n side (Woodbury): B = I + Phi'Phi/v, readout mean mu = B^-1 Phi'y/v, a = (y - Phi mu)/v."""
     N, m = Phi.shape
-    L = _factor(jnp.eye(m) + Phi.T @ Phi / v)
+    L = _factor(jnp.eye(m, dtype=Phi.dtype) + Phi.T @ Phi / v)
     mean = _solve(L, Phi.T @ Y / v)
     a = (Y - Phi @ mean) / v
     quadratic = v * jnp.vdot(a, a) + jnp.vdot(mean, mean)
@@ -80,7 +80,7 @@ def _feature_gradient(Phi: Array, Y: Array, v: Array) -> tuple[Array, Array, Arr
         trace = (N - jnp.vdot(solved, Phi)) / v
         return value, a @ (a.T @ Phi) - C * solved, 0.5 * (jnp.vdot(a, a) - C * trace)
     value, (L, mean, a) = _feature_value(Phi, Y, v)
-    B_inverse = _solve(L, jnp.eye(m))
+    B_inverse = _solve(L, jnp.eye(m, dtype=Phi.dtype))
     trace = (N - m + jnp.trace(B_inverse)) / v
     return value, a @ mean.T - (C / v) * (Phi @ B_inverse), 0.5 * (jnp.vdot(a, a) - C * trace)
 
@@ -187,6 +187,10 @@ class FeatureProcess:
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, the readout integrated out. It has no derivative in ``Y``."""
         return _collapsed_log_marginal(self.Phi, Y, noise_variance + JITTER)
+
+    def condition(self, noise_variance: Float[Array, ""]) -> Float[Array, ""]:
+        """A bound on the condition number of I + Phi'Phi / noise: its trace less the rest of the eigenvalues."""
+        return 1.0 + jnp.sum(self.Phi**2) / (noise_variance + JITTER)
 
     def log_marginal_of_rows(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
         """:meth:`log_marginal` of the rows where ``seen`` is 1, the others being 0; all subsets have one shape."""

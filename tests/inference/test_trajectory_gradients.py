@@ -1,0 +1,72 @@
+"""Trajectories use single precision where it will do: near enough to double there, and double where it will not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import bayes_nn as bnn
+from bayes_nn import inference
+from bayes_nn.inference.target import Target
+from bayes_nn.inference.update import Rows, Update
+
+NETWORK = bnn.BayesianNetwork(bnn.mlp(depth=2), 12)
+
+
+def target_of(X, y, likelihood):
+    Y = y if isinstance(likelihood, bnn.Gaussian) else np.digitize(y, np.quantile(y, [1 / 3, 2 / 3]))
+    likelihood = likelihood if isinstance(likelihood, bnn.Gaussian) else likelihood.among(Y)
+    columns = Y[:, None] if isinstance(likelihood, bnn.Gaussian) else likelihood.encode(Y, 3)
+    return Target(jnp.asarray(X), jnp.asarray(columns, float), NETWORK, likelihood)
+
+
+def both(target, u):
+    rounded = jax.jit(jax.vmap(target.gradients))(u)[1]
+    return np.asarray(rounded), np.asarray(jax.jit(jax.vmap(target.log_likelihood_and_gradient))(u)[1])
+
+
+@pytest.mark.parametrize("likelihood", [bnn.Gaussian(), bnn.Gaussian(0.3), bnn.Categorical()])
+def test_gradients_are_single_and_near(small_data, likelihood):
+    """Relative error below 1e-3, and rounded indeed: never equal to the last bit."""
+    target = target_of(*small_data, likelihood)
+    rounded, double = both(target, target.sample_prior(jax.random.key(0), (10,)))
+    error = np.linalg.norm(rounded - double, axis=1) / np.linalg.norm(double, axis=1)
+    assert np.all((error > 0.0) & (error < 1e-3))
+
+
+def test_ill_conditioned_gradients_are_double(small_data):
+    """A noise_std of 1e-4 gives a condition number far above 1e7, where single precision is lost."""
+    target = target_of(*small_data, bnn.Gaussian(1e-4))
+    rounded, double = both(target, target.sample_prior(jax.random.key(0), (10,)))
+    np.testing.assert_array_equal(rounded, double)
+
+
+def test_rows_that_are_not_seen_do_not_count(small_data):
+    """An update from 12 rows to all: its gradients against those of targets that hold these rows only."""
+    X, y = (np.asarray(each) for each in small_data)
+    seen = jnp.asarray(np.arange(len(y)) < 12, float)
+    whole, some = target_of(X, y, bnn.Gaussian(0.3)), target_of(X[:12], y[:12], bnn.Gaussian(0.3))
+    rows = [Rows(whole.X, whole.Y, NETWORK, whole.likelihood, each) for each in (seen, jnp.ones(len(y)))]
+    update = Update(tuple(rows), jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]))
+    u = whole.sample_prior(jax.random.key(1))
+    before, ratio = update.gradients(u)
+    (prior, first), (_, last) = some.gradients(u), whole.gradients(u)
+    np.testing.assert_allclose(before, prior + first, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(ratio, last - first, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.statistical
+def test_rounded_trajectories_draw_from_the_same_posterior(small_data, monkeypatch):
+    """SMC with rounded and with double gradients: log Z and mean log likelihood within 4 combined errors, keys fixed."""
+    X, y = small_data
+    runs = [bnn.fit(NETWORK, X, y, bnn.Gaussian(0.1), inference.SMC(particles=128), key=0)]
+    monkeypatch.setattr("bayes_nn.inference.target.LARGEST_CONDITION", 0.0)
+    jax.clear_caches()
+    runs.append(bnn.fit(NETWORK, X, y, bnn.Gaussian(0.1), inference.SMC(particles=128), key=1))
+    jax.clear_caches()
+    rounded, double = runs
+    error = np.hypot(rounded.evidence.mcse, double.evidence.mcse)
+    assert abs(rounded.evidence.value - double.evidence.value) < 4 * error
+    means = [run.log_likelihood.mean(axis=1) for run in runs]
+    error = np.hypot(*(each.std(ddof=1) / len(each) ** 0.5 for each in means))
+    assert abs(means[0].mean() - means[1].mean()) < 4 * error

@@ -59,7 +59,8 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
         size = f"effective sample size {min(bulk, tail):.0f}"
         reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
     if divergences > 0.01 * chains * draws:
-        reasons.append(f"{divergences} divergent trajectories: raise target_accept")
+        cure = "max_steps may be too large" if posterior.sampler == "smc" else "raise target_accept"
+        reasons.append(f"{divergences} divergent trajectories: {cure}")
     return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))
 
 

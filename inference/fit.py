@@ -208,7 +208,7 @@ def _run(
         from bayes_nn.inference.smc import run_smc
 
         def good_enough(u: np.ndarray, log_likelihood: np.ndarray) -> bool:
-            # No moves can make the particles more than they are.
+            # A single island cannot be judged, and of few particles half would have to count as independent.
             if settings.islands == 1 or settings.particles < 2 * SMALLEST_ESS_PER_CHAIN:
                 return True
             values = _all_values(target, u)

@@ -23,6 +23,7 @@ SMALLEST_STEP = 0.2
 SLICE_POINTS = 24
 
 
+#: Of log prior and log likelihood in u.
 Gradients = tuple[Float[Array, " D"], Float[Array, " D"]]
 
 

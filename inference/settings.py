@@ -19,7 +19,7 @@ class SMC:
     """Settings of the SMC sampler.
 
     Where the particles of a fit have not mixed when temperature 1 is reached, they are moved on there, for at most as
-    long again as the way took; the evidence is that of the way.
+    many rounds as there were temperatures; the evidence is that of the path. docs/decisions/0006 says when not.
 
     Args:
         particles: particles in each island.

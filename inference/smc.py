@@ -55,9 +55,9 @@ class Island(NamedTuple):
         step_size: largest angle of one step of the move.
         acceptance: mean acceptance of the last sweep.
         info: what the last move of every particle did.
-        gradients: gradient evaluations so far.
+        gradient_evaluations: so far.
         unique: fraction of distinct ancestors at the last resampling for a rise in temperature.
-        unmoved: whether the particles are to be moved at this temperature before the next.
+        stays: whether the particles are to be moved at the temperature they are at before it rises.
     """
 
     key: Array
@@ -68,9 +68,9 @@ class Island(NamedTuple):
     step_size: Float[Array, ""]
     acceptance: Float[Array, ""]
     info: MoveInfo
-    gradients: Array
+    gradient_evaluations: Array
     unique: Float[Array, ""]
-    unmoved: Array
+    stays: Array
 
 
 class Start(NamedTuple):
@@ -81,7 +81,7 @@ class Start(NamedTuple):
     temperature: Float[Array, ""]
     log_evidence: Float[Array, ""]
     variance: Float[Array, ""]
-    unmoved: Array
+    stays: Array
 
 
 def start_island(target: Density, start: Start) -> Island:
@@ -101,7 +101,7 @@ def start_island(target: Density, start: Start) -> Island:
         info,
         jnp.zeros((), int),
         jnp.ones(()),
-        start.unmoved,
+        start.stays,
     )
 
 
@@ -117,7 +117,7 @@ def temper_island(target: Density, island: Island, settings: SMC) -> Island:
     )
     # An increment within rounding of the end is the end: the solver stops at a tolerance of its own.
     increment = jnp.where(increment > 0.999 * remaining, remaining, jnp.clip(increment, 1e-12, remaining))
-    increment = jnp.where(island.unmoved, 0.0, increment)
+    increment = jnp.where(island.stays, 0.0, increment)
     temperature = jnp.minimum(island.temperature + increment, 1.0)
     log_weights = increment * island.particles.log_likelihood
     total = logsumexp(log_weights)
@@ -135,18 +135,20 @@ def temper_island(target: Density, island: Island, settings: SMC) -> Island:
         systematic,
     )
     step_size, info, gradients = step_info.update_info
+    log_evidence = island.log_evidence + total - jnp.log(settings.particles)
+    variance = island.variance + 1.0 / smc_ess.ess(log_weights) - 1.0 / settings.particles
     ancestors = jnp.zeros(settings.particles).at[step_info.ancestors].set(1.0)
     return Island(
         jax.random.key_data(key),
         moved.particles,
         temperature,
-        island.log_evidence + total - jnp.log(settings.particles),
-        island.variance + 1.0 / smc_ess.ess(log_weights) - 1.0 / settings.particles,
+        jnp.where(island.stays, island.log_evidence, log_evidence),
+        jnp.where(island.stays, island.variance, variance),
         step_size,
         jnp.mean(info.acceptance),
         info,
-        island.gradients + gradients,
-        jnp.where(island.unmoved, island.unique, jnp.mean(ancestors)),
+        island.gradient_evaluations + gradients,
+        jnp.where(island.stays, island.unique, jnp.mean(ancestors)),
         jnp.zeros((), bool),
     )
 
@@ -204,7 +206,7 @@ def _start(target: Density, starts: Start, settings: SMC) -> Island:
 @partial(jax.jit, static_argnames="settings", donate_argnums=1)
 def _temper(target: Density, islands: Island, settings: SMC) -> Island:
     def advance(shared: Density, island: Island) -> Island:
-        finished = (island.temperature >= 1.0) & ~island.unmoved
+        finished = (island.temperature >= 1.0) & ~island.stays
         return jax.lax.cond(finished, lambda i: i, lambda i: temper_island(shared, i, settings), island)
 
     return map_islands(advance, settings.islands)(target, islands)
@@ -252,31 +254,32 @@ def run_smc(
         report: called after every temperature with the fraction done and a text.
         checkpoint: where to keep the state, and to go on from.
         start: particles where the path begins; draws from the prior when left out.
-        good_enough: asked of the particles at temperature 1. As long as the answer is no they are moved there, at most
-            as often as on the way; the evidence is not touched. By default they are left as the path ends.
+        good_enough: asked of the particles at temperature 1. As long as the answer is no they are moved there, for at
+            most as many rounds as there were temperatures; log Z and its error are those of the path, its checks use
+            the particles at the end. By default particles are left as the path ends.
 
     Returns:
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
     with one_blas_thread_per_device():
-        visited, islands, extra = checkpoint.load("islands") or (*_first(target, settings, key, start), 0)
+        visited, islands, rounds = checkpoint.load("islands") or (*_first(target, settings, key, start), 0)
         while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
             islands = _temper(target, islands, settings)
             visited.append(_where(islands))
             now = visited[-1][0]
-            checkpoint.save("islands", (visited, islands, extra))
+            checkpoint.save("islands", (visited, islands, rounds))
             # Temperatures grow about geometrically, so the bar follows their logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
             report(fraction, f"temperature {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
         finished, most = visited[-1][0].min() >= 1.0, len(visited) - 1
-        while finished and extra < most and not good_enough(np.asarray(islands.particles.u), visited[-1][1]):
-            islands = _temper(target, islands._replace(unmoved=jnp.ones(settings.islands, bool)), settings)
-            visited[-1], extra = _where(islands), extra + 1
-            checkpoint.save("islands", (visited, islands, extra))
-            report(1.0, f"moving on at temperature 1, {extra} of at most {most}")
+        while finished and rounds < most and not good_enough(np.asarray(islands.particles.u), visited[-1][1]):
+            islands = _temper(target, islands._replace(stays=jnp.ones_like(islands.stays)), settings)
+            visited[-1], rounds = _where(islands), rounds + 1
+            checkpoint.save("islands", (visited, islands, rounds))
+            report(1.0, f"moving on at temperature 1, {rounds} of at most {most}")
     temperatures, log_likelihood = (np.stack(each, axis=1) for each in zip(*visited, strict=True))
-    return _summarise(islands, TemperingPath(temperatures, log_likelihood), settings, extra)
+    return _summarise(islands, TemperingPath(temperatures, log_likelihood), settings, rounds)
 
 
 def _where(islands: Island) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]:
@@ -302,7 +305,7 @@ def _first(
     return cold.visited, _start(target, starts, settings)
 
 
-def _summarise(final: Island, path: TemperingPath, settings: SMC, extra: int) -> SMCRun:
+def _summarise(final: Island, path: TemperingPath, settings: SMC, rounds: int) -> SMCRun:
     islands: Any = jax.tree.map(np.asarray, final)
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
     low, high = ACCEPTANCE_BAND
@@ -311,12 +314,14 @@ def _summarise(final: Island, path: TemperingPath, settings: SMC, extra: int) ->
         doubts += (f"temperature 1 was not reached in {settings.max_temperatures} steps",)
     if not low <= islands.acceptance.min() <= high:
         doubts += (f"mean acceptance fell to {islands.acceptance.min():.2f}",)
-    if islands.unique.min() < 0.25:
-        doubts += (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
     if islands.info.diverging.mean() > 0.05:
         doubts += (f"{islands.info.diverging.mean():.0%} of the last trajectories diverged",)
     checks, contradictions = second_opinions(path, islands.log_evidence)
-    reasons += doubts + contradictions
+    if islands.unique.min() < 0.25:
+        clones = (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
+        # Draws that were moved on are judged by whether they have mixed.
+        reasons, doubts = reasons + clones, doubts if rounds else doubts + clones
+    reasons = tuple(dict.fromkeys(reasons + doubts + contradictions))
     details = {
         "log_evidence_by_island": islands.log_evidence.tolist(),
         "variance_by_island": islands.variance.tolist(),
@@ -324,8 +329,8 @@ def _summarise(final: Island, path: TemperingPath, settings: SMC, extra: int) ->
         "temperatures": path.temperatures[:, 1:].tolist(),
         "acceptance_by_island": islands.acceptance.tolist(),
         "step_size_by_island": islands.step_size.tolist(),
-        "gradient_evaluations": int(islands.gradients.sum()),
-        "moves_at_the_end": extra,
+        "gradient_evaluations": int(islands.gradient_evaluations.sum()),
+        "rounds_at_the_end": rounds,
     }
     log_density = islands.particles.log_prior + islands.particles.log_likelihood
     stats = {

@@ -134,9 +134,9 @@ class Target:
 
     def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
         """:meth:`log_likelihood` from the latents on their own scale."""
-        return self.log_likelihood_under(self.prior.process(values, self.X), values)
+        return self.log_likelihood_given(self.prior.process(values, self.X), values)
 
-    def log_likelihood_under(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
+    def log_likelihood_given(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
         """:meth:`log_likelihood` from the Gaussian process that the latents stand for."""
         if isinstance(self.likelihood, Gaussian):
             return process.log_marginal(self.Y, self.noise_variance(values))
@@ -183,10 +183,13 @@ class Target:
     def _rounded(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
         """:meth:`log_likelihood` in single precision, and the condition number of what it factorises, from above."""
         rounded, values = _single(self), _single(self.values(u))
-        process, condition = rounded.prior.process(values, rounded.X), jnp.ones((), jnp.float32)
-        if isinstance(process, FeatureProcess) and isinstance(self.likelihood, Gaussian):
-            condition = process.condition(rounded.noise_variance(values))
-        return rounded.log_likelihood_under(process, values), condition
+        condition = jnp.ones((), jnp.float32)
+        with jax.default_matmul_precision("highest"):
+            # Constants of an activation may be double.
+            process = _single(rounded.prior.process(values, rounded.X))
+            if isinstance(process, FeatureProcess) and isinstance(self.likelihood, Gaussian):
+                condition = process.condition(rounded.noise_variance(values))
+            return rounded.log_likelihood_given(process, values), condition
 
     def predict(self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array) -> Any:
         """Mean and variance of y at new inputs given z, (T, C) and (T, 1) or (T, C), or class probabilities (T, K)."""

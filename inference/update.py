@@ -34,7 +34,7 @@ class Rows(Target):
 
     seen: Float[Array, " N"]
 
-    def log_likelihood_under(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
+    def log_likelihood_given(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
         """``log p(y_seen | z)`` in nats: unseen rows have f = 0 and y = 0, and what they add is taken off."""
         if isinstance(self.likelihood, Gaussian):
             return process.log_marginal_of_rows(self.Y, self.noise_variance(values), self.seen)

@@ -8,6 +8,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference
+from bayes_nn.inference.checkpoint import Checkpoint
 
 X = np.random.default_rng(0).normal(size=(25, 2))
 Y = X[:, 0] + 0.3 * np.random.default_rng(1).normal(size=25)
@@ -51,6 +52,8 @@ def test_killed_and_started_again(name, after, tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 9, done.stderr
     assert any(folder.iterdir())
+    if name == "smc that moves on":
+        assert 0 < Checkpoint(folder).load("islands")[2] < whole.evidence.details["rounds_at_the_end"]
     again = bnn.fit(NETWORK, X, Y, sampler=SAMPLERS[name], key=5, checkpoint=folder)
     for site, draws in whole.values.items():
         np.testing.assert_array_equal(again.values[site], draws)
@@ -61,8 +64,6 @@ def test_killed_and_started_again(name, after, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_another_run_is_refused(tmp_path):
-    from bayes_nn.inference.checkpoint import Checkpoint
-
     settings = SAMPLERS["smc"]
     target = bnn.fit(NETWORK, X, Y, sampler=settings).target
     import jax

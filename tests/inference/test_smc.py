@@ -156,10 +156,10 @@ def test_particles_are_moved_on_until_they_have_mixed(small_data, monkeypatch):
     assert min(moved_on.convergence.ess_bulk, moved_on.convergence.ess_tail) > 100
     assert moved_on.evidence.value == left.evidence.value
     assert moved_on.evidence.mcse == left.evidence.mcse
-    assert left.evidence.details["moves_at_the_end"] == 0 < moved_on.evidence.details["moves_at_the_end"]
+    assert left.evidence.details["rounds_at_the_end"] == 0 < moved_on.evidence.details["rounds_at_the_end"]
 
 
-def test_moves_at_the_end_are_bounded_and_end_the_path(small_data):
+def test_rounds_at_the_end_are_bounded_and_end_the_path(small_data):
     """A judge that is never content is asked as often as there were temperatures; the path ends at its particles."""
     from bayes_nn.inference.fit import prepare
     from bayes_nn.inference.smc import run_smc
@@ -167,12 +167,13 @@ def test_moves_at_the_end_are_bounded_and_end_the_path(small_data):
     target, _ = prepare(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), *small_data, bnn.Gaussian(), True, "error")
     asked = []
     run = run_smc(target, inference.SMC(16, 2), jax.random.key(0), good_enough=lambda u, _: asked.append(u))
-    assert len(asked) == run.evidence.details["moves_at_the_end"] == run.path.temperatures.shape[1] - 1
+    assert len(asked) == run.evidence.details["rounds_at_the_end"] == run.path.temperatures.shape[1] - 1
     assert not np.array_equal(asked[0], asked[-1])
     np.testing.assert_array_equal(run.path.log_likelihood[:, -1], run.log_likelihood)
 
 
 def test_temperatures_and_data_of_one_shape_are_traced_once(small_data, monkeypatch):
+    """Moves at temperature 1 included, which 64 particles of few moves need."""
     from bayes_nn.inference import smc
 
     traces = []
@@ -181,7 +182,9 @@ def test_temperatures_and_data_of_one_shape_are_traced_once(small_data, monkeypa
     X, y = small_data
     network, likelihood = bnn.BayesianNetwork(bnn.mlp(depth=1), 5), bnn.Gaussian()
     for shift in (0.0, 0.1):
-        bnn.fit(network, X, y + X[:, 0] * shift, likelihood, inference.SMC(16, 2))
+        few = inference.SMC(64, 2, target_ess=0.15, accepted_moves=0.1)
+        posterior = bnn.fit(network, X, y + X[:, 0] * shift, likelihood, few)
+        assert posterior.evidence.details["rounds_at_the_end"] > 0
         assert len(traces) == 1
 
 

@@ -34,6 +34,15 @@ def test_gradients_are_single_and_near(small_data, likelihood):
     assert np.all((error > 0.0) & (error < 1e-3))
 
 
+def test_double_constants_of_an_activation_are_rounded_too(small_data):
+    """A NumPy float promotes what it meets to double; gradients must come out, and near."""
+    X, y = small_data
+    network = bnn.BayesianNetwork(bnn.mlp(1, bnn.Activation(lambda x: np.sqrt(2.0) * jnp.tanh(x))), 6)
+    target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, bnn.Gaussian())
+    rounded, double = both(target, target.sample_prior(jax.random.key(0), (4,)))
+    np.testing.assert_allclose(rounded, double, rtol=1e-3, atol=1e-3 * np.abs(double).max())
+
+
 def test_ill_conditioned_gradients_are_double(small_data):
     """A noise_std of 1e-4 gives a condition number far above 1e7, where single precision is lost."""
     target = target_of(*small_data, bnn.Gaussian(1e-4))
@@ -57,7 +66,7 @@ def test_rows_that_are_not_seen_do_not_count(small_data):
 
 @pytest.mark.statistical
 def test_rounded_trajectories_draw_from_the_same_posterior(small_data, monkeypatch):
-    """SMC with rounded and with double gradients: log Z and mean log likelihood within 4 combined errors, keys fixed."""
+    """SMC with rounded and with double gradients, log Z and mean log density within 4 combined errors. Keys fixed."""
     X, y = small_data
     runs = [bnn.fit(NETWORK, X, y, bnn.Gaussian(0.1), inference.SMC(particles=128), key=0)]
     monkeypatch.setattr("bayes_nn.inference.target.LARGEST_CONDITION", 0.0)

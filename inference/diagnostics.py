@@ -47,7 +47,13 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
     chains, draws = posterior.shape
     if posterior.sampler in ("exact", "frozen"):
         return Convergence(1.0, float(chains * draws), float(chains * draws), 0)
-    r_hat, bulk, tail = _worst_figures(posterior)
+    f = posterior.function_draws["f"]
+    rows = np.linspace(0, f.shape[2] - 1, min(50, f.shape[2])).astype(int)
+    watched = np.concatenate([f[:, :, rows].reshape(chains, draws, -1), posterior.log_likelihood[..., None]], axis=-1)
+    quantities = az.dict_to_dataset({"quantity": watched})
+    r_hat = float(az.rhat(quantities)["quantity"].max()) if chains > 1 else float("nan")
+    bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
+    tail = float(az.ess(quantities, method="tail")["quantity"].min())
     divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
     advice = "raise particles, accepted_moves or max_steps" if posterior.sampler == "smc" else "draw more or longer"
     reasons = list(posterior.doubts)
@@ -62,22 +68,3 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
         cure = "max_steps may be too large" if posterior.sampler == "smc" else "raise target_accept"
         reasons.append(f"{divergences} divergent trajectories: {cure}")
     return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))
-
-
-def mixed(posterior: "Posterior") -> bool:
-    """Whether R-hat and effective sample sizes, those of :func:`judge_convergence`, pass."""
-    r_hat, bulk, tail = _worst_figures(posterior)
-    return r_hat <= LARGEST_R_HAT and min(bulk, tail) >= SMALLEST_ESS_PER_CHAIN * posterior.shape[0]
-
-
-def _worst_figures(posterior: "Posterior") -> tuple[float, float, float]:
-    """Largest R-hat, NaN for a single chain, and smallest bulk and tail effective sample size."""
-    chains, draws = posterior.shape
-    f = posterior.function_draws["f"]
-    rows = np.linspace(0, f.shape[2] - 1, min(50, f.shape[2])).astype(int)
-    watched = np.concatenate([f[:, :, rows].reshape(chains, draws, -1), posterior.log_likelihood[..., None]], axis=-1)
-    quantities = az.dict_to_dataset({"quantity": watched})
-    r_hat = float(az.rhat(quantities)["quantity"].max()) if chains > 1 else float("nan")
-    bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
-    tail = float(az.ess(quantities, method="tail")["quantity"].min())
-    return r_hat, bulk, tail

@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from bayes_nn.data import Scale, checked_pair, with_classes
 from bayes_nn.inference.checkpoint import NOWHERE, Checkpoint
-from bayes_nn.inference.diagnostics import SMALLEST_ESS_PER_CHAIN, mixed
+from bayes_nn.inference.diagnostics import SMALLEST_ESS_PER_CHAIN
 from bayes_nn.inference.evidence import Evidence, approximate
 from bayes_nn.inference.numpyro_target import NumPyroTarget
 from bayes_nn.inference.posterior import Posterior
@@ -212,7 +212,7 @@ def _run(
             if settings.islands == 1 or settings.particles < 2 * SMALLEST_ESS_PER_CHAIN:
                 return True
             values = _all_values(target, u)
-            return mixed(Posterior(target, scale, values, log_likelihood, {}, "smc", _draw_key(key)))
+            return Posterior(target, scale, values, log_likelihood, {}, "smc", _draw_key(key)).convergence.converged
 
         run = run_smc(target, settings, key, report, checkpoint, good_enough=good_enough)
         return {

@@ -5,7 +5,7 @@ standard deviations and noise), data, numbers of chains, warm-up draws and draws
 Efficiency is 1 / (MCSE^2 of the predictive mean of f x seconds), median over 100 test inputs; seconds are those of
 warm-up and sampling, without compilation, which is shown apart. Keys are fixed. NUTS over all weights may stop at
 ``BUDGET`` seconds of sampling; then it is charged the fraction of its warm-up that its fraction of draws is, to its
-advantage. Pass numbers of depth:width after the folder for some cells alone, as in ``2:64``.
+advantage. Name cells after the folder to run some alone, as in ``concrete:2:64``.
 """
 
 import sys
@@ -132,22 +132,23 @@ def main(shared, cells):
         f" {'R-hat':>6} | {'all weights':>11} {'seconds':>8} {'compile':>8} {'grads':>6} {'draws':>6} {'R-hat':>6}"
         f" | {'ratio':>6}"
     )
-    for name in ("diabetes", "concrete"):
+    for name, depth, width in cells:
         X, Y, X_new = load(name, shared)
-        for depth, width in cells:
-            network = bnn.BayesianNetwork(bnn.mlp(depth), width)
-            chains = {"chains": CHAINS, "warmup": WARMUP, "draws": DRAWS}
-            collapsed, everything = bnn.Gaussian(), ReadoutSampled()
-            a = measured(ours, Target(X, Y, network, collapsed), inference.InfiniteHMC(**chains), X_new, BUDGET)
-            b = measured(theirs, Target(X, Y, network, everything), inference.NUTS(**chains), X_new, BUDGET)
-            print(
-                f"{name:9} {depth:5d} {width:5d} | {a[0]:10.3g} {a[1]:8.1f} {a[2]:8.1f} {a[3]:6.1f} {a[5]:6.3f}"
-                f" | {b[0]:11.3g} {b[1]:8.1f} {b[2]:8.1f} {b[3]:6.1f} {b[4]:6d} {b[5]:6.3f} | {a[0] / b[0]:6.1f}",
-                flush=True,
-            )
+        network = bnn.BayesianNetwork(bnn.mlp(depth), width)
+        chains = {"chains": CHAINS, "warmup": WARMUP, "draws": DRAWS}
+        collapsed, everything = bnn.Gaussian(), ReadoutSampled()
+        a = measured(ours, Target(X, Y, network, collapsed), inference.InfiniteHMC(**chains), X_new, BUDGET)
+        b = measured(theirs, Target(X, Y, network, everything), inference.NUTS(**chains), X_new, BUDGET)
+        print(
+            f"{name:9} {depth:5d} {width:5d} | {a[0]:10.3g} {a[1]:8.1f} {a[2]:8.1f} {a[3]:6.1f} {a[5]:6.3f}"
+            f" | {b[0]:11.3g} {b[1]:8.1f} {b[2]:8.1f} {b[3]:6.1f} {b[4]:6d} {b[5]:6.3f} | {a[0] / b[0]:6.1f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
-    every = [(depth, width) for depth in (1, 2) for width in (16, 64, 256)]
-    chosen = [tuple(map(int, cell.split(":"))) for cell in sys.argv[2:]]
-    main(Path(sys.argv[1]), chosen or every)
+    every = [
+        f"{name}:{depth}:{width}" for name in ("diabetes", "concrete") for depth in (1, 2) for width in (16, 64, 256)
+    ]
+    cells = [cell.split(":") for cell in sys.argv[2:] or every]
+    main(Path(sys.argv[1]), [(name, int(depth), int(width)) for name, depth, width in cells])

@@ -15,6 +15,9 @@ from jaxtyping import Array
 
 from bayes_nn.inference.target import Target
 
+#: Number of the layout of saved states; raised whenever it changes, so that the states of older versions are refused.
+LAYOUT = 2
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -48,8 +51,8 @@ class Checkpoint:
         known = checkpoint.load("fingerprint")
         if known is not None and known != mark:
             raise ValueError(
-                f"{folder} holds the checkpoint of another run (other data, prior, sampler settings or key): "
-                "remove it, or choose another folder"
+                f"{folder} holds the checkpoint of another run (other data, prior, sampler settings or key, or another "
+                "version of bayes_nn): remove it, or choose another folder"
             )
         if known is None and folder.exists() and any(path.suffix != ".partial" for path in folder.iterdir()):
             raise ValueError(f"checkpoint {folder} is not empty and was not written by bayes_nn: choose another folder")
@@ -103,7 +106,7 @@ def checked_folder(folder: str | Path) -> Path:
 
 
 def fingerprint(target: Target, settings: Any, key: Array) -> str:
-    """What tells one run from another: data, prior, likelihood, settings and key.
+    """What tells one run from another: data, prior, likelihood, settings and key, and the layout of what is saved.
 
     Prior and likelihood enter by what they compute: log densities at two draws, to 9 digits.
     """
@@ -112,5 +115,5 @@ def fingerprint(target: Target, settings: Any, key: Array) -> str:
     digest = hashlib.sha256()
     for part in (target.X, target.Y, jax.random.key_data(key)):
         digest.update(np.asarray(jnp.asarray(part)).tobytes())
-    digest.update(repr((target.prior.name, settings, list(target.latents), densities)).encode())
+    digest.update(repr((LAYOUT, target.prior.name, settings, list(target.latents), densities)).encode())
     return digest.hexdigest()

@@ -176,11 +176,11 @@ def test_rounds_at_the_end_are_bounded_and_end_the_path(small_data):
 
 def test_temperatures_and_data_of_one_shape_are_traced_once(small_data, monkeypatch):
     """Moves at temperature 1 included, which 64 particles of few moves need."""
-    from bayes_nn.inference import smc
+    from bayes_nn.inference import island
 
     traces = []
-    original = smc.temper_island
-    monkeypatch.setattr(smc, "temper_island", lambda *a: traces.append(1) or original(*a))
+    original = island.temper_island
+    monkeypatch.setattr(island, "temper_island", lambda *a: traces.append(1) or original(*a))
     X, y = small_data
     network, likelihood = bnn.BayesianNetwork(bnn.mlp(depth=1), 5), bnn.Gaussian()
     for shift in (0.0, 0.1):

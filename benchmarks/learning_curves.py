@@ -24,10 +24,10 @@ from bayes_nn import inference, priors, tasks  # noqa: E402
 
 WIDTH = 20
 #: Particles, and random orders of the rows.
-SETTINGS = {
-    "diabetes": (inference.SMC(particles=64, islands=2, max_steps=32), 3),
-    "single index": (inference.SMC(particles=96, accepted_moves=4.0, max_steps=256), 1),
-}
+TASKS = (
+    (tasks.diabetes, 200, inference.SMC(particles=64, islands=2, max_steps=32), 3),
+    (tasks.single_index, 500, inference.SMC(particles=96, accepted_moves=4.0, max_steps=256), 1),
+)
 
 
 def main(sizes):
@@ -39,9 +39,9 @@ def main(sizes):
     def ensemble(X, y, key):
         return bnn.train(net, X, y, WIDTH, optimizer="adam", key=key, progress=False)
 
-    made = tasks.diabetes(rows=rows, test_rows=200), tasks.single_index(rows=rows, test_rows=500)
-    for panel, task in zip(figure.subfigures(len(made), 1), made, strict=True):
-        started, (settings, repeats) = time.perf_counter(), SETTINGS[task.name]
+    panels = figure.subfigures(len(TASKS), 1)
+    for panel, (make, test_rows, settings, repeats) in zip(panels, TASKS, strict=True):
+        task, started = make(rows=rows, test_rows=test_rows), time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", bnn.ConvergenceWarning)  # the column `reliable` says it
             curves = inference.learning_curves(

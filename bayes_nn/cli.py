@@ -76,6 +76,7 @@ def compare(
     bias_std: Std = None,
     noise_std: Std = None,
     test_fraction: TestFraction = 0.25,
+    splits: Annotated[int, typer.Option(help="Random splits into training and test rows, averaged over.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
     particles: Particles = 128,
     islands: Islands = 4,
@@ -91,7 +92,10 @@ def compare(
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
-    parts = training_and_test(data, target, test_fraction, seed)
+    X, y = inputs_and_target(read_table(data), target)
+    if splits < 1:
+        raise ValueError(f"--splits must be at least 1; got {splits}")
+    held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     candidates: list[bnn.priors.Prior] = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
     for n in whole_numbers(width, "--width"):
@@ -102,8 +106,10 @@ def compare(
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.compare(
             candidates,
-            *parts,
+            X,
+            y,
             key=seed,
+            splits=held_out,
             likelihood=named_likelihood(likelihood, noise_std),
             sampler=sampler,
             duplicates="keep" if keep_duplicates else "error",
@@ -134,6 +140,7 @@ def sweep(
     particles: Particles = 128,
     islands: Islands = 4,
     likelihood: Likelihood = "gaussian",
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     keep_duplicates: KeepDuplicates = False,
 ) -> None:
@@ -151,7 +158,7 @@ def sweep(
             nets, whole_numbers(width, "--width"), *parts, seed,
             likelihood=named_likelihood(likelihood, noise_std),
             sampler=bnn.inference.SMC(particles=particles, islands=islands),
-            duplicates="keep" if keep_duplicates else "error",
+            duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
         )  # fmt: skip
     table = Table(title=f"Networks against the NNGP on {len(parts[0])} rows", title_justify="left")
     for heading in ("architecture", "width", "log Bayes factor", "test gain", "feature inf.", "verdict", "ok"):
@@ -159,7 +166,8 @@ def sweep(
     for (name, n), row in result.table.iterrows():
         table.add_row(
             name, str(n), f"{row.log_bayes_factor:.2f} ± {row.mcse:.2f}", f"{row.gain:.3f} ± {row.gain_se:.3f}",
-            f"{row.feature_information:.2f}", row.verdict, "yes" if row.reliable else "NO",
+            f"{row.feature_information:.2f} ± {row.feature_information_mcse:.2f}", row.verdict,
+            "yes" if row.reliable else "NO",
         )  # fmt: skip
     console.print(table)
     out.mkdir(parents=True, exist_ok=True)

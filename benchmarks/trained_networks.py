@@ -39,13 +39,15 @@ def single_index():
 def accounts(net, X, y, X_test):
     """Predictive distributions of the Bayesian accounts."""
     initial = bnn.train(net, X, y, WIDTH, steps=1, stop="steps", noise_std=1.0).initial
-    kernels = [
+    without_hidden_weights = [
         priors.NNGP(net),
         priors.NTK(net),
         priors.ScaleMixture(net, WIDTH),
+        priors.StudentT(net),
+        priors.RenormalisedKernel(net, WIDTH),
         priors.EmpiricalNTK(net, initial, peeks=False),
     ]
-    for prior in kernels:
+    for prior in [*without_hidden_weights, priors.FrozenFeatures(net, WIDTH)]:
         yield prior.name, bnn.fit(prior, X, y, sampler=FEW).predict(X_test)
     network, chains = bnn.BayesianNetwork(net, WIDTH), inference.InfiniteHMC(chains=2, warmup=250, draws=250)
     yield network.name, bnn.fit(network, X, y, sampler=chains).predict(X_test)

@@ -139,7 +139,7 @@ def compare(
     tested = [_tested(part, likelihood) for part in parts] if parts[0][2] is not None else []
     posteriors = {name: fits[name][0] for name in named}
     scaled = standardize and not isinstance(likelihood, Labels)
-    return Comparison(rows, tested, len(parts[0][1]), scaled, settings, posteriors)
+    return Comparison(rows, tested, len(parts[0][1]), scaled, settings, posteriors, parts[0][2])
 
 
 def _tested(part: tuple, likelihood: Likelihood) -> np.ndarray:

@@ -94,6 +94,7 @@ class Comparison:
         standardized: whether the evidence is that of the standardised y.
         settings: what the comparison was run with, for the report.
         posteriors: the posteriors of the first split by row name; not saved to file.
+        X_test: the test inputs of the first split, None without; not saved to file.
     """
 
     rows: list[Row]
@@ -102,6 +103,7 @@ class Comparison:
     standardized: bool
     settings: dict[str, Any]
     posteriors: dict[str, "Posterior"] = field(default_factory=dict, repr=False, compare=False)
+    X_test: Any = field(default=None, repr=False, compare=False)
 
     @property
     def test_to_train(self) -> float:
@@ -151,7 +153,11 @@ class Comparison:
         return plot_evidence(self)
 
     def report(self, path: str | Path) -> Path:
-        """Write a self-contained HTML page and return its path."""
+        """Write a self-contained HTML page and return its path.
+
+        What the features of the judged network became is on it where its posterior is at hand, that is not after a
+        reload, and under Gaussian noise.
+        """
         from bayes_nn.inference.report import write_report
 
         return write_report(self, Path(path))

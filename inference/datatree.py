@@ -71,15 +71,19 @@ def to_datatree(posterior: "Posterior") -> xr.DataTree:
     between = positions.get(spatial, [f"axis_{i}" for i in range(spatial)])
     dims["X"] = ["row", *between, "channel" if spatial else "column"]
     coords: dict[str, list] = {"column": list(posterior.columns)} if posterior.columns else {}
+    classes = [str(label) for label in target.likelihood.classes or ()]
     if labels and outputs:
-        coords["output"] = [str(label) for label in target.likelihood.classes or ()]
+        coords["output"] = coords["readout_output"] = classes
     tree = az.from_dict(groups, dims=dims, coords=coords)
     tree.attrs = {
         "prior": target.prior.name,
         "sampler": posterior.sampler,
         "jitter": JITTER,
         "note": "posterior on the model's scale; y, its predictions and its log likelihood on the user's scale",
+        "symmetries": "hidden weights are identified up to permutations and signs of units: judge convergence by f",
     }
+    if labels:
+        tree.attrs["classes"] = classes
     if posterior.evidence is not None:
         tree.attrs |= {"log_evidence": posterior.evidence.value, "log_evidence_mcse": posterior.evidence.mcse}
     return tree
@@ -113,7 +117,7 @@ def _from_prior(target: Target, _: None, key: Array) -> tuple[dict[str, Array], 
 
 
 def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> list[str]:
-    """Dimension names of hidden weights, biases and the readout."""
+    """Dimension names of hidden weights, biases, the readout and the whitened f."""
     ndim, layer = variables[name].ndim - 2, name.rsplit("_", 1)[-1]
     if name.startswith("hidden_weight"):
         if layer == "0" and not spatial:
@@ -123,4 +127,5 @@ def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> l
         return [f"unit_{int(layer) - 1}" if chained else f"fan_in_{layer}", f"unit_{layer}"]
     if name.startswith("hidden_bias"):
         return [f"unit_{layer}"]
-    return ["feature", "readout_output"][:ndim] if name == "readout" else []
+    functions = {"readout": ["feature", "readout_output"], "whitened_f": ["row", "output"]}
+    return functions.get(name, [])[:ndim]

@@ -57,6 +57,11 @@ def judge_convergence(posterior: "Posterior") -> Convergence:
     divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
     advice = "raise particles, accepted_moves or max_steps" if posterior.sampler == "smc" else "draw more or longer"
     reasons = list(posterior.doubts)
+    # R-hat and ESS of such quantities are NaN, which no threshold catches.
+    if not np.isfinite(watched).all():
+        reasons.append("f or the log likelihood is not finite in some draws: look at X, y and the likelihood's scale")
+    elif np.ptp(posterior.log_likelihood) == 0.0:
+        reasons.append("no chain has moved: every draw has the same log likelihood")
     if chains == 1:
         reasons.append("a single chain cannot be checked: run at least 2")
     elif r_hat > LARGEST_R_HAT:

@@ -56,7 +56,8 @@ class FineTuning:
             for (task, start), row in self.table.iterrows()
             if start != SCRATCH
         ]
-        return "\n".join(lines)
+        difference, error = self.asymmetry
+        return "\n".join([*lines, f"order of the tasks: {difference:+.3f} +- {error:.3f} nats per test point"])
 
 
 def fine_tuning(

@@ -16,12 +16,12 @@ from bayes_nn.inference.comparison import Comparison
 from bayes_nn.inference.fit import checked_likelihood
 from bayes_nn.inference.settings import SMC
 from bayes_nn.likelihood import Labels, Likelihood
+from bayes_nn.priors.gaussian_process import LOG_2PI
 from bayes_nn.priors.prior import Prior
 from bayes_nn.progress import ConvergenceWarning, progress_bar
 from bayes_nn.random_keys import checked_key
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
 
 #: What the trained ensemble is called in the frame.
@@ -39,9 +39,9 @@ class LearningCurves:
 
     Attributes:
         frame: one line per account, number of rows and repeat, with the columns account; rows; repeat; log_evidence
-            and mcse (nats, of y on the scale fixed by all rows; the code length of frozen features); lpd_test
-            (nats per test point, user's scale) and lpd_test_se; rmse (user's scale; of the class probabilities where
-            y is a label); reliable.
+            and mcse (nats, of y on the scale fixed by all rows; minus the code lengths of frozen features and of the
+            trained ensemble); lpd_test (nats per test point, user's scale) and lpd_test_se; rmse (user's scale; of the
+            class probabilities where y is a label); reliable.
     """
 
     frame: pd.DataFrame
@@ -49,55 +49,17 @@ class LearningCurves:
     def plot(self, figure: "FigureBase | None" = None) -> "FigureBase":
         """Test lpd, RMSE and log evidence over the NNGP's (or the first account's) against the number of rows.
 
+        Beside the evidences stands the code length of the trained ensemble with its sign turned.
+
         Means over repeats with two standard errors: over repeats where there are several, else 2 SE over test points
         and 2 MCSE. Hollow markers are not reliable.
 
         Args:
             figure: a Matplotlib figure or subfigure to draw into; a new one where left out.
         """
-        from bayes_nn.inference.plots import Plot
+        from bayes_nn.inference.plots import plot_learning_curves
 
-        accounts = list(dict.fromkeys(self.frame.account))
-        baseline = next((name for name in accounts if name.startswith("NNGP")), accounts[0])
-        figure = Plot(figsize=(11.0, 3.8), layout="constrained") if figure is None else figure
-        axes = figure.subplots(1, 3)
-        for place, name in enumerate(accounts):
-            own = self.frame[self.frame.account == name].set_index(["rows", "repeat"])
-            over = self.frame[self.frame.account == baseline].set_index(["rows", "repeat"])
-            gain = own.log_evidence - over.log_evidence
-            error = np.hypot(own.mcse, over.mcse) * float(name != baseline)
-            panels = [(own.lpd_test, own.lpd_test_se), (own.rmse, 0.0 * own.rmse), (gain, error)]
-            for ax, (values, errors) in zip(axes, panels, strict=True):
-                _curve(ax, place, values, errors, own.reliable, name)
-        labels = ("test lpd, nats per point", "test RMSE", f"log evidence over\n{baseline}, nats")
-        ticks = sorted(self.frame.rows.unique())
-        for ax, label in zip(axes, labels, strict=True):
-            ax.set_xscale("log")
-            ax.set_xticks(ticks, [str(rows) for rows in ticks])
-            ax.minorticks_off()
-            ax.set(xlabel="training rows", ylabel=label)
-            ax.grid(color="0.9")
-            ax.spines[["top", "right"]].set_visible(False)
-        handles = axes[0].get_legend_handles_labels()[0]
-        if not self.frame.reliable.all():
-            handles += axes[0].plot([], [], "o", color="0.3", markerfacecolor="white", label="not reliable")
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
-        return figure
-
-
-def _curve(ax: "Axes", place: int, values: pd.Series, errors: pd.Series, reliable: pd.Series, name: str) -> None:
-    by_rows = values.groupby("rows")
-    mean, repeats = by_rows.mean(), by_rows.count()
-    error = (by_rows.std() / np.sqrt(repeats)).where(repeats > 1, errors.groupby("rows").mean())
-    if mean.isna().all():
-        return
-    colour, marker = f"C{place}", "osD^vP*X"[place % 8]
-    shift = 1.0 + 0.015 * (place % 5 - 2)  # keeps the bars of different accounts apart
-    ax.errorbar(
-        mean.index * shift, mean, yerr=2.0 * error, color=colour, marker=marker, capsize=2, linewidth=1.2, label=name
-    )
-    doubtful = ~reliable.groupby("rows").all()
-    ax.plot(mean.index[doubtful] * shift, mean[doubtful], marker, color=colour, markerfacecolor="white", zorder=3)
+        return plot_learning_curves(self, figure)
 
 
 def learning_curves(
@@ -131,7 +93,10 @@ def learning_curves(
         y_test: test targets.
         sizes: numbers of training rows, increasing.
         ensemble: trains one more account, ``ensemble(X, y, key)`` with data as given here; returns an object whose
-            ``predict(X_test)`` has ``mean`` and ``log_prob(y_test)``. It has no evidence.
+            ``predict(X_test)`` has ``mean`` and ``log_prob(y_test)``. In the place of its evidence stands minus its
+            prequential code length in blocks (Blier and Ollivier 2018, NeurIPS): the rows that a size
+            adds are coded by the ensemble trained on those before, the rows of the first size by a normal with the
+            moments of y (labels with equal probabilities).
         repeats: random orders of the rows.
         key: a JAX key or an integer seed.
         likelihood: as in :func:`bayes_nn.compare`.
@@ -175,6 +140,7 @@ def learning_curves(
     parts = [(size, r, row_order(key, r, len(inputs))[:size]) for size in sizes for r in range(repeats)]
     for *_, part in parts:
         checked_pair(inputs[part], scaled[part], likelihood, duplicates=duplicates)
+    code = [_first_code(scaled[part], scaled, likelihood) for _, _, part in parts[:repeats]]
     lines: list[dict[str, Any]] = []
     with progress_bar("learning curves", enabled=progress) as report:
         for done, (size, repeat, part) in enumerate(parts):
@@ -189,7 +155,13 @@ def learning_curves(
             scores = _prior_scores(result, scale)
             if ensemble is not None:
                 trained = ensemble(inputs[part], given[part], jax.random.fold_in(own, 1))
-                scores[ENSEMBLE] = _ensemble_score(trained.predict(test_inputs), test_given, result, scale)
+                scores[ENSEMBLE] = {"log_evidence": code[repeat], "mcse": float("nan")}
+                scores[ENSEMBLE] |= _ensemble_score(trained.predict(test_inputs), test_given, result, scale)
+                scores[ENSEMBLE] |= {"reliable": not getattr(trained, "doubts", ())}
+                if size < sizes[-1]:
+                    added = row_order(key, repeat, len(inputs))[size : sizes[sizes.index(size) + 1]]
+                    densities = np.asarray(trained.predict(inputs[added]).log_prob(given[added]))
+                    code[repeat] += float(densities.sum() + len(added) * np.log(scale.y_std).sum())
             order = [*named, ENSEMBLE] if ensemble is not None else list(named)
             lines += [{"account": name, "rows": size, "repeat": repeat, **scores[name]} for name in order]
             for row in result.rows:
@@ -215,11 +187,18 @@ def _prior_scores(result: Comparison, scale: Scale) -> dict[str, dict[str, Any]]
 
 
 def _ensemble_score(predictive: Any, y_test: np.ndarray, result: Comparison, scale: Scale) -> dict[str, Any]:
-    """Scores of what makes predictions on the user's scale and has no evidence."""
+    """Test scores of what makes predictions on the user's scale."""
     tested = result.y_test[0] * scale.y_std + scale.y_mean
     errors = np.reshape(predictive.mean, tested.shape) - tested
-    none = {"log_evidence": float("nan"), "mcse": float("nan")}
-    return none | _test_scores(np.asarray(predictive.log_prob(y_test)), errors) | {"reliable": True}
+    return _test_scores(np.asarray(predictive.log_prob(y_test)), errors)
+
+
+def _first_code(first: np.ndarray, y: np.ndarray, likelihood: Likelihood) -> float:
+    """Log density of the first rows without an ensemble: under the moments of y, or with equal probabilities."""
+    if isinstance(likelihood, Labels):
+        return -len(first) * float(np.log(len(likelihood.classes or ())))
+    mean, std = y.mean(axis=0), y.std(axis=0)
+    return float(np.sum(-0.5 * ((first - mean) / std) ** 2 - np.log(std) - 0.5 * LOG_2PI))
 
 
 def _test_scores(lpd: Float[np.ndarray, " T"], errors: Float[np.ndarray, "T C"]) -> dict[str, float]:

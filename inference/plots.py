@@ -1,17 +1,19 @@
-"""Plots of a comparison."""
+"""Plots of comparisons, sweeps and learning curves."""
 
 import io
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from bayes_nn.inference.verdict import paired_difference
 
 if TYPE_CHECKING:
     from bayes_nn.inference.comparison import Comparison, Row
+    from bayes_nn.inference.learning_curves import LearningCurves
     from bayes_nn.inference.sweep import Sweep
 
 _NETWORK, _FEATURE_FREE = "#c44e1b", "#2b6a99"
@@ -117,10 +119,10 @@ def plot_calibration(comparison: "Comparison") -> Figure:
 
 def plot_sweep(sweep: "Sweep") -> Figure:
     """Log Bayes factor, test gain and feature information against the width, with two standard errors."""
-    panels: list[tuple[str, str | None, str]] = [("log_bayes_factor", "mcse", "log Bayes factor\nnetwork : NNGP, nats")]
+    panels = [("log_bayes_factor", "mcse", "log Bayes factor\nnetwork : NNGP, nats")]
     if sweep.table.gain.notna().any():
         panels += [("gain", "gain_se", "test lpd over the NNGP,\nnats per test point")]
-    panels += [("feature_information", None, "feature information, nats")]
+    panels += [("feature_information", "feature_information_mcse", "feature information, nats")]
     figure = Plot(figsize=(3.6 * len(panels), 3.6), layout="constrained")
     axes = figure.subplots(1, len(panels))
     for place, (name, rows) in enumerate(sweep.table.groupby(level="architecture", sort=False)):
@@ -128,21 +130,63 @@ def plot_sweep(sweep: "Sweep") -> Figure:
         for ax, (value, error, _) in zip(axes, panels, strict=True):
             ax.plot(widths, rows[value], "-", color=f"C{place}", linewidth=1.0)
             for width, row in zip(widths, rows.itertuples(), strict=True):
-                bar = 2.0 * getattr(row, error) if error else None
                 face = f"C{place}" if row.reliable else "white"
+                bar = 2.0 * getattr(row, error)
                 ax.errorbar(width, getattr(row, value), bar, fmt="o", color=f"C{place}", mfc=face, capsize=3)
             ax.plot([], [], "o-", color=f"C{place}", label=name)
     widths = sorted(set(sweep.table.index.get_level_values("width")))
-    for ax, (_, error, label) in zip(axes, panels, strict=True):
+    for ax, (*_, label) in zip(axes, panels, strict=True):
         ax.set_xscale("log", base=2)
         ax.set_xticks(widths, [str(width) for width in widths])
         ax.minorticks_off()
         ax.set(xlabel="width", ylabel=label)
         ax.spines[["top", "right"]].set_visible(False)
-        if error:
-            ax.axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+        ax.axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
     handles = axes[0].get_legend_handles_labels()[0]
     if not sweep.table.reliable.all():
         handles += axes[0].plot([], [], "o", color="0.3", mfc="white", label="not reliable")
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return figure
+
+
+def plot_learning_curves(curves: "LearningCurves", figure: FigureBase | None = None) -> FigureBase:
+    """Test lpd, RMSE and log evidence over the NNGP's (or the first account's) against the number of rows."""
+    accounts = list(dict.fromkeys(curves.frame.account))
+    baseline = next((name for name in accounts if name.startswith("NNGP")), accounts[0])
+    figure = Plot(figsize=(11.0, 3.8), layout="constrained") if figure is None else figure
+    axes = figure.subplots(1, 3)
+    for place, name in enumerate(accounts):
+        own = curves.frame[curves.frame.account == name].set_index(["rows", "repeat"])
+        over = curves.frame[curves.frame.account == baseline].set_index(["rows", "repeat"])
+        gain = own.log_evidence - over.log_evidence
+        error = np.hypot(own.mcse, over.mcse) * float(name != baseline)
+        panels = [(own.lpd_test, own.lpd_test_se), (own.rmse, 0.0 * own.rmse), (gain, error)]
+        for ax, (values, errors) in zip(axes, panels, strict=True):
+            _curve(ax, place, values, errors, own.reliable, name)
+    labels = ("test lpd, nats per point", "test RMSE", f"log evidence (- code length)\nover {baseline}, nats")
+    ticks = sorted(curves.frame.rows.unique())
+    for ax, label in zip(axes, labels, strict=True):
+        ax.set_xscale("log")
+        ax.set_xticks(ticks, [str(rows) for rows in ticks])
+        ax.minorticks_off()
+        ax.set(xlabel="training rows", ylabel=label)
+        ax.grid(color="0.9")
+        ax.spines[["top", "right"]].set_visible(False)
+    handles = axes[0].get_legend_handles_labels()[0]
+    if not curves.frame.reliable.all():
+        handles += axes[0].plot([], [], "o", color="0.3", markerfacecolor="white", label="not reliable")
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
+    return figure
+
+
+def _curve(ax: Axes, place: int, values: pd.Series, errors: pd.Series, reliable: pd.Series, name: str) -> None:
+    by_rows = values.groupby("rows")
+    mean, repeats = by_rows.mean(), by_rows.count()
+    error = (by_rows.std() / np.sqrt(repeats)).where(repeats > 1, errors.groupby("rows").mean())
+    colour, marker = f"C{place}", "osD^vP*X"[place % 8]
+    shift = 1.0 + 0.015 * (place % 5 - 2)  # keeps the bars of different accounts apart
+    ax.errorbar(
+        mean.index * shift, mean, yerr=2.0 * error, color=colour, marker=marker, capsize=2, linewidth=1.2, label=name
+    )
+    doubtful = ~reliable.groupby("rows").all()
+    ax.plot(mean.index[doubtful] * shift, mean[doubtful], marker, color=colour, markerfacecolor="white", zorder=3)

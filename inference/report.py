@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import jinja2
 import numpy as np
 
+from bayes_nn.inference.after_kernel import after_kernel
+from bayes_nn.inference.feature_plots import plot_features
 from bayes_nn.inference.plots import plot_calibration, plot_evidence, plot_predictions
+from bayes_nn.likelihood import Gaussian
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +34,11 @@ def write_report(comparison: "Comparison", path: Path) -> Path:
     ).get_template("report.html.jinja")
     accuracy = "accuracy" in comparison.table
     plot = plot_calibration if accuracy else plot_predictions
+    network = comparison.posteriors.get(comparison.verdict.network)
+    after = features = None
+    if network is not None and isinstance(network.target.likelihood, Gaussian):
+        tests = (comparison.X_test, comparison.y_test[0]) if comparison.y_test else (None, None)
+        after, features = after_kernel(network, *tests, progress=False), plot_features(network, progress=False)
     page = template.render(
         verdict=comparison.verdict,
         settings=comparison.settings,
@@ -41,6 +49,8 @@ def write_report(comparison: "Comparison", path: Path) -> Path:
         evidence_picture=picture(plot_evidence(comparison)),
         accuracy=accuracy,
         prediction_picture=picture(plot(comparison)) if comparison.y_test else None,
+        after=after,
+        features_picture=picture(features) if features is not None else None,
         versions={name: version(name) for name in _STACK},
         number=_number,
     )

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import jax
 import pandas as pd
 from jaxtyping import Array
 
 from bayes_nn.architecture import Serial, checked_net, checked_width
-from bayes_nn.inference.compare import compare
+from bayes_nn.inference.compare import checked_candidates, compare
 from bayes_nn.inference.comparison import Comparison
 from bayes_nn.priors import NNGP, NTK, BayesianNetwork, Prior, ScaleMixture
-from bayes_nn.random_keys import checked_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +24,8 @@ class Sweep:
     Attributes:
         table: a row for each architecture and width. Columns: log_bayes_factor, network : NNGP, with its Monte-Carlo
             error (mcse), nats; gain, of the network's test lpd over the NNGP's, and gain_over_best, over the best
-            feature-free prior's, with paired standard errors (``_se``), nats per test point; feature_information, nats;
-            verdict; reliable, whether all three rows behind it are.
+            feature-free prior's, with paired standard errors (``_se``), nats per test point; feature_information, nats,
+            with its Monte-Carlo error (``_mcse``); verdict; reliable, whether all three rows behind it are.
         comparisons: of all widths together, by the name of the architecture.
     """
 
@@ -66,7 +65,8 @@ def sweep(
         X_test: test inputs; without them, and without ``splits``, there are no gains.
         y_test: test targets.
         key: a JAX key or an integer seed.
-        settings: likelihood, standardize, splits, sampler, duplicates, progress: as in :func:`bayes_nn.compare`.
+        settings: likelihood, standardize, splits, sampler, duplicates, checkpoint, progress: as in
+            :func:`bayes_nn.compare`, which compares all of them at once.
 
     Returns:
         A table, a plot, and the comparisons behind them.
@@ -89,16 +89,17 @@ def sweep(
     widths = list(dict.fromkeys(checked_width(width, 1)[0] for width in widths))
     if not widths:
         raise ValueError("widths is empty: pass at least one, such as [16, 64]")
-    keys = jax.random.split(checked_key(key), len(named))
-    comparisons = {}
-    for (name, net), one in zip(named.items(), keys, strict=True):
-        candidates = _without_width(net) + [prior for width in widths for prior in _of_width(net, width)]
-        comparisons[name] = compare(candidates, X, y, X_test, y_test, one, **settings)
-    rows = {}
-    for name, comparison in comparisons.items():
-        for width in widths:
-            wanted = {prior.name for prior in _without_width(named[name]) + _of_width(named[name], width)}
-            rows[name, width] = _row(replace(comparison, rows=[row for row in comparison.rows if row.name in wanted]))
+    groups = [group for net in named.values() for group in (_without_width(net), *(_of_width(net, n) for n in widths))]
+    candidates = [prior for group in groups for prior in group]
+    whole = compare(candidates, X, y, X_test, y_test, key, **settings)
+    unique = iter(checked_candidates(candidates))
+    names = iter([[next(unique) for _ in group] for group in groups])
+    comparisons, rows = {}, {}
+    for name in named:
+        without, *of_width = (next(names) for _ in range(1 + len(widths)))
+        comparisons[name] = _part(whole, [*without, *chain.from_iterable(of_width)])
+        for width, own in zip(widths, of_width, strict=True):
+            rows[name, width] = _row(_part(whole, [*without, *own]))
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["architecture", "width"])
     return Sweep(table, comparisons)
@@ -127,6 +128,12 @@ def _of_width(net: Serial, width: int) -> list[Prior]:
     return [ScaleMixture(net, width), BayesianNetwork(net, width)]
 
 
+def _part(whole: Comparison, names: list[str]) -> Comparison:
+    """The comparison of some of the priors."""
+    rows = [row for row in whole.rows if row.name in names]
+    return replace(whole, rows=rows, posteriors={name: whole.posteriors[name] for name in names})
+
+
 def _row(comparison: Comparison) -> dict[str, Any]:
     verdict = comparison.verdict
     judged = {verdict.network, verdict.nngp, verdict.best_feature_free}
@@ -138,6 +145,7 @@ def _row(comparison: Comparison) -> dict[str, Any]:
         "gain_over_best": verdict.gain_over_best,
         "gain_over_best_se": verdict.gain_over_best_error,
         "feature_information": verdict.feature_information,
+        "feature_information_mcse": verdict.feature_information_mcse,
         "verdict": verdict.outcome,
         "reliable": all(row.reliable for row in comparison.rows if row.name in judged),
     }

@@ -12,6 +12,10 @@ Outcome = Literal["no finite-width gain", "explained by a better prior", "needs 
 
 #: Standard errors that count as a difference.
 ERRORS = 2.0
+#: Nats per test point of error beyond which a difference that it hides is not called none.
+LARGEST_GAIN_ERROR = 0.1
+#: Splits below which the error over splits is itself too rough to go without a word.
+FEW_SPLITS = 5
 #: Nats of evidence error beyond which the best feature-free prior cannot be told.
 LARGEST_EVIDENCE_ERROR = 1.0
 
@@ -32,6 +36,7 @@ class Verdict:
         log_bayes_factor: log evidence of the network minus the NNGP's, nats.
         log_bayes_factor_error: its Monte-Carlo standard error.
         feature_information: of the network, nats.
+        feature_information_mcse: its Monte-Carlo standard error.
         reasons: why it is undecided, or what to keep in mind.
     """
 
@@ -46,6 +51,7 @@ class Verdict:
     log_bayes_factor: float = float("nan")
     log_bayes_factor_error: float = float("nan")
     feature_information: float = float("nan")
+    feature_information_mcse: float = float("nan")
     reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -59,7 +65,9 @@ class Verdict:
                 f"  {self.network} over the best feature-free prior, {self.best_feature_free}: "
                 f"{self.gain_over_best:+.4f} +- {self.gain_over_best_error:.4f} nats per test point"
             )
-            lines.append(f"  feature information: {self.feature_information:.2f} nats")
+            lines.append(
+                f"  feature information: {self.feature_information:.2f} +- {self.feature_information_mcse:.2f} nats"
+            )
         return "\n".join([*lines, *(f"  {reason}" for reason in self.reasons)])
 
 
@@ -104,6 +112,7 @@ def judge(comparison: "Comparison") -> Verdict:
         "log_bayes_factor": network.log_evidence - nngp.log_evidence,
         "log_bayes_factor_error": float(np.hypot(network.mcse, nngp.mcse)),
         "feature_information": network.feature_information,
+        "feature_information_mcse": network.feature_information_mcse,
     }
     if not network.lpd_test:
         return Verdict("undecided", **known, reasons=("no test data: pass X_test and y_test, or splits=5",))
@@ -112,6 +121,7 @@ def judge(comparison: "Comparison") -> Verdict:
     known |= {"gain": gain, "gain_error": gain_error}
     known |= {"gain_over_best": over_best, "gain_over_best_error": over_best_error}
     doubts = _doubts_about_rows(network, nngp, best, alone=len(networks) == 1) + _doubts_about_ranking(best, free)
+    doubts += _doubts_about_differences(known)
     if doubts:
         return Verdict("undecided", **known, reasons=tuple(doubts))
     known["reasons"] = _reminders(network, nngp, best)
@@ -133,6 +143,23 @@ def _doubts_about_rows(network: "Row", nngp: "Row", best: "Row", alone: bool) ->
     return [f"{name}: {'; '.join(reasons)}" for name, reasons in doubts.items() if reasons]
 
 
+def _doubts_about_differences(known: dict[str, Any]) -> list[str]:
+    """Whether an error on test data is too large to tell a difference from none."""
+    over = {known["nngp"]: ("gain", "gain_error")}
+    if known["gain"] > ERRORS * known["gain_error"]:
+        over[known["best_feature_free"]] = ("gain_over_best", "gain_over_best_error")
+    doubts = []
+    for name, (which, of_which) in over.items():
+        difference, error = known[which], known[of_which]
+        hidden = error > LARGEST_GAIN_ERROR and abs(difference) <= ERRORS * error
+        if hidden or not np.isfinite([difference, error]).all():
+            doubts.append(
+                f"the test data cannot tell {known['network']} from {name}: {difference:+.2f} +- {error:.2f} nats per "
+                "point; use more test points or splits"
+            )
+    return doubts
+
+
 def _reminders(network: "Row", nngp: "Row", best: "Row") -> tuple[str, ...]:
     """What to keep in mind of a verdict that does not rest on it."""
     reminders = [
@@ -140,6 +167,8 @@ def _reminders(network: "Row", nngp: "Row", best: "Row") -> tuple[str, ...]:
         for row in (network, nngp)
         if not row.reliable
     ]
+    if 1 < len(network.lpd_test) < FEW_SPLITS:
+        reminders.append(f"{len(network.lpd_test)} splits tell their own error poorly: use {FEW_SPLITS} or more")
     if best.approximation:
         reminders.append(f"the evidence of {best.name} is approximate: {best.approximation}")
     return tuple(reminders)

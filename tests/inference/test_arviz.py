@@ -1,5 +1,7 @@
 """Posteriors in ArviZ: every promised function runs on NUTS and SMC posteriors, with the right numbers."""
 
+from dataclasses import replace
+
 import arviz as az
 import matplotlib as mpl
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
+from bayes_nn.inference.diagnostics import judge_convergence
 
 mpl.use("Agg")
 SAMPLERS = {
@@ -34,6 +37,15 @@ def test_groups_and_dimensions(tree, posterior):
     assert tree.posterior["f"].dims == ("chain", "draw", "row")
     assert tree.posterior["readout"].shape == (*posterior.shape, 5, 1)
     assert {"diverging", "energy", "acceptance_rate", "lp", "n_steps"} <= set(tree.sample_stats)
+
+
+def test_draws_without_diagnostics_are_not_converged(posterior):
+    """R-hat and ESS of constants and of what is not finite are NaN, which exceeds no threshold."""
+    stuck = replace(posterior, log_likelihood=np.zeros(posterior.shape))
+    lost = replace(posterior, log_likelihood=np.full(posterior.shape, np.nan))
+    for broken, reason in ((stuck, "no chain has moved"), (lost, "not finite")):
+        assert any(reason in each for each in judge_convergence(broken).reasons)
+    assert not any("moved" in each or "finite" in each for each in judge_convergence(posterior).reasons)
 
 
 def test_observed_data_and_likelihood_are_on_the_users_scale(tree, posterior, small_data):

@@ -6,6 +6,7 @@ import numpy as np
 import numpyro
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy.special import expit, log_softmax, logsumexp
 
 import bayes_nn as bnn
@@ -92,8 +93,41 @@ def test_text_labels_come_back():
     tree = posterior.to_datatree()
     assert tree.posterior["readout"].dims == ("chain", "draw", "feature", "readout_output")
     assert tree.log_likelihood["y"].dims == ("chain", "draw", "row")
+    assert tree.posterior["readout_output"].to_numpy().tolist() == ["high", "low", "mid"] == tree.attrs["classes"]
     assert tree.prior_predictive["y"].shape == (1, 500, 12)
     assert np.isnan(float(posterior.feature_information))
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "settings", [inference.InfiniteHMC(2, 300, 300), inference.NUTS(2, 150, 100), inference.SMC(32, 2)]
+)
+def test_a_convolutional_network_of_labels(settings):
+    """Bars that stand or lie, of which the network sees 16: what it says of the others must beat a guess, log 2."""
+    rng = np.random.default_rng(0)
+    standing = rng.integers(2, size=40)
+    images = 0.2 * rng.normal(size=(40, 4, 4))
+    for image, stands, place in zip(images, standing, rng.integers(4, size=40), strict=True):
+        image[:, place] += 2.0 * stands
+        image[place] += 2.0 * (1 - stands)
+    net = bnn.Serial(
+        bnn.Conv((3, 3), weight_std=1.4, bias_std=0.1), bnn.Relu(), bnn.GlobalAvgPool(), bnn.Dense(3.0, 0.1)
+    )
+    X = images[..., None]
+    posterior = bnn.fit(bnn.BayesianNetwork(net, 6), X[:16], standing[:16], bnn.Bernoulli(), settings)
+    assert posterior.predict(X[16:]).log_prob(standing[16:]).mean() > -0.6
+    tree = posterior.to_datatree()
+    assert tree.constant_data["X"].dims == ("row", "height", "width", "channel")
+    assert tree.attrs["classes"] == ["0", "1"]
+
+
+def test_whitened_functions_of_a_kernel_have_named_dimensions(tmp_path):
+    chains = inference.InfiniteHMC(chains=2, warmup=25, draws=25)
+    with pytest.warns(bnn.ConvergenceWarning):
+        tree = bnn.fit(priors.NNGP(NET), X, THREE, bnn.Categorical(), chains).to_datatree()
+    assert tree.posterior["whitened_f"].dims == ("chain", "draw", "row", "output")
+    tree.to_netcdf(tmp_path / "labels.nc")
+    assert list(xr.open_datatree(tmp_path / "labels.nc").attrs["classes"]) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,24 @@ def test_report_is_self_contained_and_says_everything(result, tmp_path):
     page.feed(result.report(tmp_path / "report.html").read_text())
     assert result.verdict.outcome in page.text
     assert all(name in page.text for name in result.table.index)
-    assert len(page.images) == 2
+    assert len(page.images) == 3
     assert all(source.startswith("data:image/png;base64,") for source in page.images)
     for row in result.rows:
         assert f"{row.log_evidence:.2f}" in page.text
         assert all(reason in page.text for reason in row.reasons)
+
+
+def test_report_says_what_the_features_became_while_the_posteriors_are_at_hand(result, tmp_path):
+    page, again = Page(), Page()
+    page.feed(result.report(tmp_path / "report.html").read_text())
+    network = result.posteriors[result.verdict.network]
+    after = inference.after_kernel(network, result.X_test, result.y_test[0])
+    for kernel in (after, after.before):
+        assert f"{kernel.log_evidence.value:.2f}" in page.text
+        assert f"{kernel.lpd_test.mean():.4f}" in page.text
+    again.feed(bnn.load(result.save(tmp_path / "r.nc")).report(tmp_path / "again.html").read_text())
+    assert len(again.images) == 2
+    assert "features became" not in again.text
 
 
 def test_plot_shows_every_prior_with_its_error(result):
@@ -206,6 +219,33 @@ def test_outcomes_of_the_verdict(rows, outcome):
     assert outcome in str(verdict)
 
 
+@pytest.mark.parametrize(
+    ("points", "outcome"),
+    [
+        ([0.0, 0.6], "undecided"),  # 0.3 +- 0.3
+        ([0.2], "undecided"),  # no error from one point
+        ([0.0, 0.1], "no finite-width gain"),  # 0.05 +- 0.05
+        ([-0.2, -0.8], "undecided"),  # -0.5 +- 0.3, below zero by less than two errors
+        ([-2.2, -2.8], "no finite-width gain"),
+        ([2.2, 2.8], "needs feature learning"),
+    ],
+)
+def test_verdict_does_not_call_a_difference_none_that_test_data_could_not_show(points, outcome):
+    comparison = made_up([(NETWORK, -90, 0.1, 0.0, ()), (NNGP, -101, 0.0, 0.0, ())])
+    for row in comparison.rows:
+        row.lpd_test[0] = np.array(points) if row.kind == NETWORK else np.zeros(len(points))
+    assert comparison.verdict.outcome == outcome
+    assert any("use more test points" in reason for reason in comparison.verdict.reasons) == (outcome == "undecided")
+
+
+def test_verdict_says_that_few_splits_tell_their_own_error_poorly():
+    for splits in (2, 5):
+        comparison = made_up([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ())])
+        for row in comparison.rows:
+            row.lpd_test.extend(row.lpd_test * (splits - 1))
+        assert any("splits" in reason for reason in comparison.verdict.reasons) == (splits == 2)
+
+
 def test_verdict_warns_of_an_unreliable_bayes_factor():
     verdict = made_up([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())]).verdict
     assert "quote no Bayes factor" in str(verdict)
@@ -219,6 +259,7 @@ def test_verdict_carries_its_numbers():
     assert verdict.gain_error == pytest.approx(0.005, rel=0.1)
     assert verdict.log_bayes_factor == pytest.approx(11.0)
     assert verdict.log_bayes_factor_error == pytest.approx(0.5)
+    assert (verdict.feature_information, verdict.feature_information_mcse) == (1.0, 0.1)
     assert dataclasses.asdict(verdict)["outcome"] == "needs feature learning"
 
 

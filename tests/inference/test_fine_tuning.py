@@ -38,6 +38,7 @@ def test_scores_are_those_of_the_ensembles():
     of_a = found.table.loc[("a", "after b")]
     assert found.asymmetry == pytest.approx((row.gain - of_a.gain, np.hypot(row.gain_se, of_a.gain_se)))
     assert "b after a: gain " in str(found)
+    assert f"order of the tasks: {found.asymmetry[0]:+.3f}" in str(found)
     assert row.gain_se == pytest.approx((lpd[0] - lpd[1]).std(ddof=1) / len(b[3]) ** 0.5)
     np.testing.assert_array_equal(after.initial["readout"], scratch.initial["readout"])
     np.testing.assert_array_equal(

@@ -102,12 +102,21 @@ def test_repeats_differ_and_meet_where_all_rows_are_used(curves):
         assert abs(first.log_evidence[5] - second.log_evidence[5]) > 1e-3
 
 
-def test_an_ensemble_is_scored_like_a_prior_but_has_no_evidence(curves):
+def test_an_ensemble_is_scored_like_a_prior_and_by_its_code_in_blocks(curves, data):
+    """The rows that a size adds are predicted, each on its own, from those before; the first by the moments of y."""
+    X, y = data[0], data[1]
     for repeat in (0, 1):
         ensemble, prior = of(curves, ENSEMBLE, repeat), of(curves, CANDIDATES[0].name, repeat)
         for column in ("lpd_test", "lpd_test_se", "rmse"):
             np.testing.assert_allclose(ensemble[column], prior[column], rtol=1e-9)
-        assert ensemble.log_evidence.isna().all()
+        order = row_order(jax.random.key(3), repeat, 20)
+        blocks = [stats.norm.logpdf(y[order[:5]], y.mean(), y.std()).sum()]
+        for size, larger in ((5, 12), (12, 20)):
+            added = order[size:larger]
+            mean, variance = gaussian_process(X[order[:size]], y[order[:size]], X[added])
+            blocks.append(stats.norm.logpdf(y[added], mean, np.sqrt(variance)).sum())
+        np.testing.assert_allclose(ensemble.log_evidence, np.cumsum(blocks), rtol=1e-8)
+        assert ensemble.mcse.isna().all()
 
 
 def test_subsets_are_nested_and_the_ensemble_sees_data_as_given(data):
@@ -167,6 +176,7 @@ def test_labels_keep_their_classes_where_a_part_lacks_one(data):
     assert ensemble.lpd_test == pytest.approx((4 * np.log(0.5) + 4 * np.log(0.3) + 2 * np.log(0.2)) / 10)
     squares = 4 * (0.5**2 + 0.3**2 + 0.2**2) + 4 * (0.5**2 + 0.7**2 + 0.2**2) + 2 * (0.5**2 + 0.3**2 + 0.8**2)
     assert ensemble.rmse == pytest.approx((squares / 30) ** 0.5)
+    assert ensemble.log_evidence == pytest.approx(-6 * np.log(3.0))
 
 
 def test_saved_and_reloaded_is_the_same_and_plots(curves, tmp_path):
@@ -176,7 +186,7 @@ def test_saved_and_reloaded_is_the_same_and_plots(curves, tmp_path):
     figure = again.plot()
     assert len(figure.axes) == 3
     containers = [len(ax.containers) for ax in figure.axes]
-    assert containers == [3, 3, 2]
+    assert containers == [3, 3, 3]
     nngp = figure.axes[2].containers[0].lines[0].get_ydata()
     np.testing.assert_array_equal(nngp, np.zeros(len(SIZES)))
     lpd = figure.axes[0].containers[1].lines[0].get_ydata().astype(float)

@@ -1,10 +1,12 @@
 """Sweeps over architectures and widths, against the comparisons that they are made of."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
+from bayes_nn.inference import smc
 
 FEW = {"likelihood": bnn.Gaussian(0.5), "sampler": inference.SMC(particles=16, islands=2), "progress": False}
 
@@ -33,6 +35,9 @@ def test_rows_are_verdicts_on_one_width(found):
         evidence = comparison.table.log_evidence
         assert row.log_bayes_factor == pytest.approx(evidence[network] - evidence[f"NNGP({name})"])
         assert row.feature_information == pytest.approx(comparison.table.feature_information[network])
+        judged = next(one for one in comparison.rows if one.name == network)
+        assert row.feature_information_mcse == pytest.approx(judged.feature_information_mcse)
+        assert judged.mcse > 0.0
         gain = comparison.table.lpd_test[network] - comparison.table.lpd_test[f"NNGP({name})"]
         assert row.gain == pytest.approx(gain)
 
@@ -40,15 +45,35 @@ def test_rows_are_verdicts_on_one_width(found):
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_one_width_is_a_plain_comparison(data):
     """The same priors in the same order under the same key, so the same numbers."""
-    import jax
-
     net = bnn.mlp(1, weight_std=1.4, bias_std=0.1)
     swept = inference.sweep(net, [4], *data, key=3, **FEW)
     candidates = [priors.NNGP(net), priors.NTK(net), priors.ScaleMixture(net, 4), bnn.BayesianNetwork(net, 4)]
-    key = jax.random.split(jax.random.key(3), 1)[0]
-    verdict = bnn.compare(candidates, *data, key=key, **FEW).verdict
+    verdict = bnn.compare(candidates, *data, key=3, **FEW).verdict
     row = swept.table.iloc[0]
     assert (row.verdict, row.gain, row.gain_se) == (verdict.outcome, verdict.gain, verdict.gain_error)
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_a_sweep_stopped_by_hand_goes_on(data, found, tmp_path, monkeypatch):
+    """Stopped in the second architecture, with the first done; the end is that of a sweep left alone."""
+    nets = [bnn.mlp(depth, weight_std=1.4, bias_std=0.1) for depth in (1, 2)]
+    run, names = smc.run_smc, []
+
+    def stopped(target, *settings, **more):
+        names.append(target.prior.name)
+        if names.count("BayesianNetwork(relu, depth=2, width=4)"):
+            raise KeyboardInterrupt
+        return run(target, *settings, **more)
+
+    monkeypatch.setattr(smc, "run_smc", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        inference.sweep(nets, [4, 16], *data, checkpoint=tmp_path / "run", **FEW)
+    names.clear()
+    monkeypatch.setattr(smc, "run_smc", lambda *a, **b: names.append(a[0].prior.name) or run(*a, **b))
+    again = inference.sweep(nets, [4, 16], *data, checkpoint=tmp_path / "run", **FEW)
+    assert names == ["BayesianNetwork(relu, depth=2, width=4)", "ScaleMixture(relu, depth=2, width=16)",
+                     "BayesianNetwork(relu, depth=2, width=16)"]  # fmt: skip
+    pd.testing.assert_frame_equal(again.table, found.table)
 
 
 def test_plot_has_a_panel_for_each_question(found):

@@ -94,7 +94,7 @@ def plot_predictions(comparison: "Comparison") -> Figure:
         ax.plot(limits, limits, color="0.4", linewidth=1.0)
         ax.set_title(f"{row.name}\nRMSE {row.rmse:.4g}", fontsize=9)
     figure.supxlabel("observed")
-    figure.supylabel("predicted (bars: 1 standard deviation)")
+    figure.supylabel("predicted\n(bars: 1 standard deviation)", fontsize=10)
     return figure
 
 
@@ -113,7 +113,7 @@ def plot_calibration(comparison: "Comparison") -> Figure:
         ax.plot([0, 1], [0, 1], color="0.4", linewidth=1.0)
         ax.set_title(f"{row.name}\naccuracy {row.accuracy:.3f}", fontsize=9)
     figure.supxlabel("probability of the most probable class")
-    figure.supylabel("fraction right (bars: 1 standard error)")
+    figure.supylabel("fraction right\n(bars: 1 standard error)", fontsize=10)
     return figure
 
 

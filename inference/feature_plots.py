@@ -44,18 +44,27 @@ def plot_features(
         >>> posterior = bnn.fit(network, X, X[:, 0], bnn.Gaussian(0.3), bnn.inference.InfiniteHMC(draws=50))
         >>> plot_features(posterior).savefig("features.png")  # doctest: +SKIP
     """
-    from bayes_nn.inference.plots import Plot
-
     after = after_kernel(posterior, X_test, y_test, progress=progress)
     aligned = kernel_alignment(posterior, key, progress=progress)
     tested = X_test is not None
+    use = neuron_use(posterior, X_test, y_test, key=key, progress=progress) if tested else None
+    return draw_features(posterior, after, aligned, use)
+
+
+def draw_features(
+    posterior: "Posterior", after: AfterKernel, aligned: KernelAlignment, use: NeuronUse | None = None
+) -> "Figure":
+    """:func:`plot_features` of what has been computed."""
+    from bayes_nn.inference.plots import Plot
+
+    tested = use is not None
     figure = Plot(figsize=(14.5 if tested else 11.0, 3.6), layout="constrained")
     axes = figure.subplots(1, 4 if tested else 3, width_ratios=[1.0, 1.0, 1.25, 1.1][: 4 if tested else 3])
     order = np.argsort(np.asarray(posterior.target.Y)[:, 0])
     _plot_kernels(figure, axes[:2], after, order)
     _plot_alignment(axes[2], aligned)
-    if tested:
-        _plot_use(axes[3], neuron_use(posterior, X_test, y_test, key=key, progress=progress))
+    if use is not None:
+        _plot_use(axes[3], use)
     figure.suptitle(posterior.target.prior.name, fontsize=11)
     return figure
 

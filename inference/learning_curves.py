@@ -137,7 +137,8 @@ def learning_curves(
     if not isinstance(likelihood, Labels):
         scaled = np.asarray(scale.targets(targets))
         test_scaled = np.asarray(scale.targets(as_targets(y_test, likelihood, "y_test")))
-    parts = [(size, r, row_order(key, r, len(inputs))[:size]) for size in sizes for r in range(repeats)]
+    orders = [row_order(key, r, len(inputs)) for r in range(repeats)]
+    parts = [(size, r, orders[r][:size]) for size in sizes for r in range(repeats)]
     for *_, part in parts:
         checked_pair(inputs[part], scaled[part], likelihood, duplicates=duplicates)
     code = [_first_code(scaled[part], scaled, likelihood) for _, _, part in parts[:repeats]]
@@ -155,11 +156,14 @@ def learning_curves(
             scores = _prior_scores(result, scale)
             if ensemble is not None:
                 trained = ensemble(inputs[part], given[part], jax.random.fold_in(own, 1))
-                scores[ENSEMBLE] = {"log_evidence": code[repeat], "mcse": float("nan")}
-                scores[ENSEMBLE] |= _ensemble_score(trained.predict(test_inputs), test_given, result, scale)
-                scores[ENSEMBLE] |= {"reliable": not getattr(trained, "doubts", ())}
+                scores[ENSEMBLE] = {
+                    "log_evidence": code[repeat],
+                    "mcse": float("nan"),
+                    **_ensemble_score(trained.predict(test_inputs), test_given, result, scale),
+                    "reliable": not getattr(trained, "doubts", ()),
+                }
                 if size < sizes[-1]:
-                    added = row_order(key, repeat, len(inputs))[size : sizes[sizes.index(size) + 1]]
+                    added = orders[repeat][size : sizes[sizes.index(size) + 1]]
                     densities = np.asarray(trained.predict(inputs[added]).log_prob(given[added]))
                     code[repeat] += float(densities.sum() + len(added) * np.log(scale.y_std).sum())
             order = [*named, ENSEMBLE] if ensemble is not None else list(named)

@@ -10,7 +10,8 @@ import jinja2
 import numpy as np
 
 from bayes_nn.inference.after_kernel import after_kernel
-from bayes_nn.inference.feature_plots import plot_features
+from bayes_nn.inference.alignment import kernel_alignment
+from bayes_nn.inference.feature_plots import draw_features
 from bayes_nn.inference.plots import plot_calibration, plot_evidence, plot_predictions
 from bayes_nn.likelihood import Gaussian
 
@@ -38,7 +39,8 @@ def write_report(comparison: "Comparison", path: Path) -> Path:
     after = features = None
     if network is not None and isinstance(network.target.likelihood, Gaussian):
         tests = (comparison.X_test, comparison.y_test[0]) if comparison.y_test else (None, None)
-        after, features = after_kernel(network, *tests, progress=False), plot_features(network, progress=False)
+        after = after_kernel(network, *tests, progress=False)
+        features = draw_features(network, after, kernel_alignment(network, progress=False))
     page = template.render(
         verdict=comparison.verdict,
         settings=comparison.settings,

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from bayes_nn.architecture import Serial, checked_net, checked_width
-from bayes_nn.inference.compare import checked_candidates, compare
+from bayes_nn.inference.compare import compare
 from bayes_nn.inference.comparison import Comparison
 from bayes_nn.priors import NNGP, NTK, BayesianNetwork, Prior, ScaleMixture
 
@@ -89,17 +89,17 @@ def sweep(
     widths = list(dict.fromkeys(checked_width(width, 1)[0] for width in widths))
     if not widths:
         raise ValueError("widths is empty: pass at least one, such as [16, 64]")
-    groups = [group for net in named.values() for group in (_without_width(net), *(_of_width(net, n) for n in widths))]
-    candidates = [prior for group in groups for prior in group]
+    groups = {name: [_without_width(net), *(_of_width(net, n) for n in widths)] for name, net in named.items()}
+    candidates = [prior for own in groups.values() for prior in chain(*own)]
     whole = compare(candidates, X, y, X_test, y_test, key, **settings)
-    unique = iter(checked_candidates(candidates))
-    names = iter([[next(unique) for _ in group] for group in groups])
+    # Posteriors come in the order of the candidates; equal priors are told apart by their place.
+    names = dict(zip(map(id, candidates), whole.posteriors, strict=True))
     comparisons, rows = {}, {}
-    for name in named:
-        without, *of_width = (next(names) for _ in range(1 + len(widths)))
-        comparisons[name] = _part(whole, [*without, *chain.from_iterable(of_width)])
-        for width, own in zip(widths, of_width, strict=True):
-            rows[name, width] = _row(_part(whole, [*without, *own]))
+    for name, own in groups.items():
+        without, *of_width = ([names[id(prior)] for prior in group] for group in own)
+        comparisons[name] = _part(whole, [*without, *chain(*of_width)])
+        for width, finite in zip(widths, of_width, strict=True):
+            rows[name, width] = _row(_part(whole, [*without, *finite]))
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["architecture", "width"])
     return Sweep(table, comparisons)

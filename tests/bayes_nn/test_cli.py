@@ -65,6 +65,19 @@ def test_compare_averages_over_splits(table, tmp_path):
     assert "--splits must be at least 1" in refused.output
 
 
+def test_compare_takes_the_priors_named_at_every_width(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    few = ["--width", "3,8", "--depth", 1, "--noise-std", 0.3, "--weight-std", 1.4, "--bias-std", 0.1]
+    named = ["--priors", "nngp,renormalised,student-t"]
+    done = run("compare", path, "--target", "price", *few, *named, "--particles", 16, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "the candidates lack a BayesianNetwork" in done.output
+    names = sorted(row.name for row in bnn.load(tmp_path / "out" / "result.nc").rows)
+    widths = [f"RenormalisedKernel(relu, depth=1, width={width})" for width in (3, 8)]
+    assert names == ["NNGP(relu, depth=1)", *widths, "StudentT(relu, depth=1, df=4)"]
+
+
 def test_sweep_writes_a_line_for_every_depth_and_width(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.to_csv(path, index=False)
@@ -102,6 +115,8 @@ BAD = {
         "unknown activation 'swish'",
     ),
     "unknown prior": (["fit", "FILE", "--target", "price", "--prior", "tree"], "unknown prior 'tree'"),
+    "two priors to fit": (["fit", "FILE", "--target", "price", "--prior", "nngp,ntk"], "unknown prior 'nngp,ntk'"),
+    "unknown priors": (["compare", "FILE", "--target", "price", "--priors", "nngp,tree"], "unknown prior 'tree'"),
     "bad fraction": (["compare", "FILE", "--target", "price", "--test-fraction", "1.5"], "--test-fraction"),
     "other file": (["compare", "NOTES"], "must be a .csv or .parquet file"),
     "not a result": (["report", "FILE"], "is not a NetCDF file"),

@@ -186,5 +186,7 @@ def _adapt(state: State, hyperparameters: np.ndarray, log_steps: np.ndarray, ann
         log_steps = np.concatenate([state.log_steps, log_steps], axis=1)
     chains = state.chains
     if last:
-        chains = chains._replace(log_step=np.full(len(log_steps), log_steps.mean()))
+        # The steps of the first half are still on their way down from those of higher temperatures.
+        settled = log_steps[:, log_steps.shape[1] // 2 :]
+        chains = chains._replace(log_step=np.full(len(log_steps), settled.mean()))
     return State(chains, _fit(hyperparameters), hyperparameters, log_steps)

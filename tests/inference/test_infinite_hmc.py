@@ -39,6 +39,16 @@ def test_the_step_does_not_shrink_as_the_width_grows(small_data):
     assert steps[1] > steps[0]
 
 
+def test_the_step_at_the_end_of_warm_up_forgets_the_way_down_from_higher_temperatures():
+    chains = infinite_hmc.Chain(np.zeros((2, 2)), None, np.zeros(2))
+    state = infinite_hmc.State(chains, None, np.empty((2, 0, 1)), np.empty((2, 0)))
+    falling, settled = np.linspace(-1.0, -5.0, 25), np.full(25, -5.0)
+    for part in (falling, settled):
+        moves = np.stack([part, part + 0.2])
+        state = infinite_hmc._adapt(state, np.zeros((2, 25, 1)), moves, False, last=part is settled)
+    np.testing.assert_allclose(state.chains.log_step, -4.9)
+
+
 @pytest.mark.statistical
 def test_kernel_hyperparameters_agree_with_smc(small_data):
     """Means of the log noise and log weight_std within 5 combined errors, slices against particles."""

@@ -17,7 +17,8 @@ from bayes_nn.inference.fit import checked_likelihood, fit_and_keep
 from bayes_nn.inference.posterior import Posterior
 from bayes_nn.inference.settings import SMC
 from bayes_nn.likelihood import Labels, Likelihood
-from bayes_nn.priors.gaussian_process import JITTER, LATENT_JITTER
+from bayes_nn.priors.gaussian_process import LATENT_JITTER
+from bayes_nn.priors.log_marginal import JITTER
 from bayes_nn.priors.prior import Prior
 from bayes_nn.progress import ConvergenceWarning
 from bayes_nn.random_keys import checked_key

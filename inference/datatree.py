@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayes_nn.inference.posterior import for_all_draws
 from bayes_nn.inference.target import Target
 from bayes_nn.likelihood import Labels
-from bayes_nn.priors.gaussian_process import JITTER
+from bayes_nn.priors.log_marginal import JITTER
 
 if TYPE_CHECKING:
     from bayes_nn.inference.posterior import Posterior

@@ -1,9 +1,6 @@
-"""Exact Gaussian inference given z: evidence, prediction and draws, by whichever side is smaller.
+"""Gaussian processes given z: evidence, prediction and draws, by whichever side is smaller.
 
-``y | z ~ N(0, K_z + noise^2 I)`` for every output, with K_z given as a kernel matrix or as features
-``K_z = Phi Phi'``. Every factorisation of the package is in this module, and none of them is batched:
-:func:`log_marginal` and its gradient are wrapped in ``sequential_vmap``, so that a ``vmap`` from any
-library becomes a loop (a batched LAPACK call can hang the CPU client for ever).
+None of the factorisations is batched, nor may it be: see :mod:`bayes_nn.priors.log_marginal`.
 """
 
 from dataclasses import dataclass
@@ -12,104 +9,25 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
-from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
 
-#: Added to the noise variance of every prior, networks included; part of the evidence, so one for all.
-JITTER = 1e-10
+from bayes_nn.priors.log_marginal import (
+    JITTER,
+    LOG_2PI,
+    factor,
+    feature_log_marginal,
+    kernel_log_marginal,
+    precision,
+    solve,
+)
 
 #: Added to the kernel matrix where f itself is sampled, in units of its mean diagonal; it stands in for no noise.
 LATENT_JITTER = 1e-8
-
-LOG_2PI = 1.8378770664093453
-
-
-def _factor(A: Float[Array, "N N"]) -> Float[Array, "N N"]:
-    return jnp.linalg.cholesky(A, symmetrize_input=False)
-
-
-def _log_determinant(L: Float[Array, "N N"]) -> Float[Array, ""]:
-    return 2.0 * jnp.sum(jnp.log(jnp.diagonal(L)))
-
-
-def _solve(L: Float[Array, "N N"], B: Float[Array, "N M"]) -> Float[Array, "N M"]:
-    return cho_solve((L, True), B)
-
-
-def _log_density(quadratic: Array, log_determinant: Array, Y: Array) -> Float[Array, ""]:
-    """Log density of C independent outputs that share one covariance."""
-    N, C = Y.shape
-    return -0.5 * (quadratic + C * log_determinant + N * C * LOG_2PI)
 
 
 def _of_nothing(Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
     """Log density of y = 0 under the noise alone at the rows that are not seen."""
     return -0.5 * Y.shape[1] * jnp.sum(1.0 - seen) * (LOG_2PI + jnp.log(noise_variance + JITTER))
-
-
-def _kernel_value(K: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
-    L = _factor(K + v * jnp.eye(len(K), dtype=K.dtype))
-    a = _solve(L, Y)
-    return _log_density(jnp.vdot(Y, a), _log_determinant(L), Y), (L, a)
-
-
-def _kernel_gradient(K: Array, Y: Array, v: Array) -> tuple[Array, Array, Array]:
-    """d log p / dK = (a a' - C A^-1)/2 (Rasmussen and Williams 2006, eq. 5.9); its trace is d/dv."""
-    value, (L, a) = _kernel_value(K, Y, v)
-    gradient = 0.5 * (a @ a.T - Y.shape[1] * _solve(L, jnp.eye(len(K), dtype=K.dtype)))
-    return value, gradient, jnp.trace(gradient)
-
-
-def _feature_value(Phi: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
-    """The n x n side (Woodbury): B = I + Phi'Phi/v, readout mean mu = B^-1 Phi'y/v, a = (y - Phi mu)/v."""
-    N, m = Phi.shape
-    L = _factor(jnp.eye(m, dtype=Phi.dtype) + Phi.T @ Phi / v)
-    mean = _solve(L, Phi.T @ Y / v)
-    a = (Y - Phi @ mean) / v
-    quadratic = v * jnp.vdot(a, a) + jnp.vdot(mean, mean)
-    return _log_density(quadratic, _log_determinant(L) + N * jnp.log(v), Y), (L, mean, a)
-
-
-def _feature_gradient(Phi: Array, Y: Array, v: Array) -> tuple[Array, Array, Array]:
-    """d log p / dPhi = a mu' - C A^-1 Phi, by the smaller side; d log p / dv = (a'a - C tr A^-1)/2."""
-    (N, m), C = Phi.shape, Y.shape[1]
-    if m > N:
-        value, (L, a) = _kernel_value(Phi @ Phi.T, Y, v)
-        solved = _solve(L, Phi)
-        trace = (N - jnp.vdot(solved, Phi)) / v
-        return value, a @ (a.T @ Phi) - C * solved, 0.5 * (jnp.vdot(a, a) - C * trace)
-    value, (L, mean, a) = _feature_value(Phi, Y, v)
-    B_inverse = _solve(L, jnp.eye(m, dtype=Phi.dtype))
-    trace = (N - m + jnp.trace(B_inverse)) / v
-    return value, a @ mean.T - (C / v) * (Phi @ B_inverse), 0.5 * (jnp.vdot(a, a) - C * trace)
-
-
-def _feature_log_marginal(Phi: Array, Y: Array, v: Array) -> Array:
-    if Phi.shape[1] > Phi.shape[0]:
-        return _kernel_value(Phi @ Phi.T, Y, v)[0]
-    return _feature_value(Phi, Y, v)[0]
-
-
-def _with_analytic_gradient(value, value_and_gradient):  # noqa: ANN001, ANN202
-    """A function of (K or Phi, Y, v) whose reverse-mode derivative is the given one and never batched."""
-    sequential_value, sequential_gradient = sequential_vmap(value), sequential_vmap(value_and_gradient)
-    function = jax.custom_vjp(lambda matrix, Y, v: sequential_value(matrix, Y, v))
-
-    def forward(matrix: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
-        result, d_matrix, d_v = sequential_gradient(matrix, Y, v)
-        return result, (d_matrix, d_v, Y)
-
-    def backward(residuals: tuple, cotangent: Array) -> tuple:
-        d_matrix, d_v, Y = residuals
-        return cotangent * d_matrix, jnp.zeros_like(Y), cotangent * d_v
-
-    function.defvjp(forward, backward)
-    return function
-
-
-_kernel_log_marginal = _with_analytic_gradient(lambda K, Y, v: _kernel_value(K, Y, v)[0], _kernel_gradient)
-_collapsed_log_marginal = _with_analytic_gradient(_feature_log_marginal, _feature_gradient)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["K", "K_new", "k_new"], meta_fields=[])
@@ -129,7 +47,7 @@ class KernelProcess:
 
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, summed over outputs. It has no derivative in ``Y``."""
-        return _kernel_log_marginal(self.K, Y, noise_variance + JITTER)
+        return kernel_log_marginal(self.K, Y, noise_variance + JITTER)
 
     def log_marginal_of_rows(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
         """:meth:`log_marginal` of the rows where ``seen`` is 1, the others being 0; all subsets have one shape."""
@@ -138,15 +56,15 @@ class KernelProcess:
 
     def predict(self, Y: Array, noise_variance: Array) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
         """Mean and variance of f at the new inputs (Rasmussen and Williams 2006, eq. 2.25-26)."""
-        L = _factor(self.K + (noise_variance + JITTER) * jnp.eye(len(self.K)))
-        mean = self.K_new @ _solve(L, Y)
+        L = factor(self.K + (noise_variance + JITTER) * jnp.eye(len(self.K)))
+        mean = self.K_new @ solve(L, Y)
         half = jax.scipy.linalg.solve_triangular(L, self.K_new.T, lower=True)
         return mean, jnp.maximum(self.k_new - jnp.sum(half * half, axis=0), 0.0)
 
     def _latent_factor(self) -> Float[Array, "N N"]:
         """Cholesky factor of K itself."""
         scale = JITTER + LATENT_JITTER * jnp.mean(jnp.diagonal(self.K))
-        return _factor(self.K + scale * jnp.eye(len(self.K)))
+        return factor(self.K + scale * jnp.eye(len(self.K)))
 
     def function(self, whitened: Float[Array, "N C"]) -> Float[Array, "N C"]:
         """f at the training inputs, ``f = L w`` with w standard normal and ``K = L L'``."""
@@ -163,11 +81,11 @@ class KernelProcess:
         v = noise_variance + JITTER
         f = self._latent_factor() @ jax.random.normal(key_f, Y.shape)
         noise = jnp.sqrt(v) * jax.random.normal(key_noise, Y.shape)
-        return {"f": f + self.K @ _solve(_factor(self.K + v * jnp.eye(len(self.K))), Y - f - noise)}
+        return {"f": f + self.K @ solve(factor(self.K + v * jnp.eye(len(self.K))), Y - f - noise)}
 
     def draw_prior(self, key: Array, outputs: int, noise_variance: Array) -> Float[Array, "N C"]:
         """One draw of noisy y from the prior given z."""
-        L = _factor(self.K + (noise_variance + JITTER) * jnp.eye(len(self.K)))
+        L = factor(self.K + (noise_variance + JITTER) * jnp.eye(len(self.K)))
         return L @ jax.random.normal(key, (len(self.K), outputs))
 
 
@@ -186,7 +104,7 @@ class FeatureProcess:
 
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, the readout integrated out. It has no derivative in ``Y``."""
-        return _collapsed_log_marginal(self.Phi, Y, noise_variance + JITTER)
+        return feature_log_marginal(self.Phi, Y, noise_variance + JITTER)
 
     def condition(self, noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """A bound on the condition number of I + Phi'Phi / noise: its trace less the rest of the eigenvalues."""
@@ -210,9 +128,6 @@ class FeatureProcess:
         """f at the new inputs, and its variance given the readout: 0."""
         return self.Phi_new @ readout, jnp.zeros(len(self.Phi_new))
 
-    def _precision_factor(self, v: Array) -> Array:
-        return _factor(jnp.eye(self.Phi.shape[1]) + self.Phi.T @ self.Phi / v)
-
     def predict(self, Y: Array, noise_variance: Array) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
         """Mean and variance of f at the new inputs, from the readout's posterior N(mu, B^-1)."""
         if self.wide:
@@ -220,9 +135,9 @@ class FeatureProcess:
             kernels = KernelProcess(self.Phi @ self.Phi.T, self.Phi_new @ self.Phi.T, k_new)
             return kernels.predict(Y, noise_variance)
         v = noise_variance + JITTER
-        L = self._precision_factor(v)
+        L = factor(precision(self.Phi, v))
         half = jax.scipy.linalg.solve_triangular(L, self.Phi_new.T, lower=True)
-        return self.Phi_new @ _solve(L, self.Phi.T @ Y / v), jnp.sum(half * half, axis=0)
+        return self.Phi_new @ solve(L, self.Phi.T @ Y / v), jnp.sum(half * half, axis=0)
 
     def draw(self, key: Array, Y: Array, noise_variance: Array) -> dict[str, Array]:
         """One exact posterior draw of the readout, (m, C), and of f at the training inputs, by Matheron's rule."""
@@ -232,9 +147,9 @@ class FeatureProcess:
         misfit = Y - self.Phi @ readout - jnp.sqrt(v) * jax.random.normal(key_noise, Y.shape)
         if self.wide:
             A = self.Phi @ self.Phi.T + v * jnp.eye(len(Y))
-            readout = readout + self.Phi.T @ _solve(_factor(A), misfit)
+            readout = readout + self.Phi.T @ solve(factor(A), misfit)
         else:
-            readout = readout + _solve(self._precision_factor(v), self.Phi.T @ misfit / v)
+            readout = readout + solve(factor(precision(self.Phi, v)), self.Phi.T @ misfit / v)
         return {"readout": readout, "f": self.Phi @ readout}
 
     def draw_prior(self, key: Array, outputs: int, noise_variance: Array) -> Float[Array, "N C"]:
@@ -254,7 +169,7 @@ def prequential_log_densities(process: Process, y: Float[Array, "N C"], noise_va
     N(0, 1) / L_ii, so that the terms add up to ``log p(y | z)`` (THEORY T8).
     """
     K = process.K if isinstance(process, KernelProcess) else process.Phi @ process.Phi.T
-    L = _factor(K + (noise_variance + JITTER) * jnp.eye(len(K)))
+    L = factor(K + (noise_variance + JITTER) * jnp.eye(len(K)))
     residual = jax.scipy.linalg.solve_triangular(L, y, lower=True)
     spread = jnp.log(jnp.diagonal(L)) + 0.5 * LOG_2PI
     return -0.5 * jnp.sum(residual**2, axis=1) - y.shape[1] * spread
@@ -269,9 +184,9 @@ def leave_one_out_log_densities(
     eq. 5.12).
     """
     K = process.K if isinstance(process, KernelProcess) else process.Phi @ process.Phi.T
-    L = _factor(K * seen[:, None] * seen + (noise_variance + JITTER) * jnp.eye(len(K)))
-    precision = jnp.sum(jax.scipy.linalg.solve_triangular(L, jnp.eye(len(K)), lower=True) ** 2, axis=0)
-    residual = _solve(L, y * seen[:, None])
+    L = factor(K * seen[:, None] * seen + (noise_variance + JITTER) * jnp.eye(len(K)))
+    precisions = jnp.sum(jax.scipy.linalg.solve_triangular(L, jnp.eye(len(K)), lower=True) ** 2, axis=0)
+    residual = solve(L, y * seen[:, None])
     C = y.shape[1]
-    squares = jnp.sum(residual**2, axis=1) / precision
-    return -0.5 * seen * (C * LOG_2PI - C * jnp.log(precision) + squares)
+    squares = jnp.sum(residual**2, axis=1) / precisions
+    return -0.5 * seen * (C * LOG_2PI - C * jnp.log(precisions) + squares)

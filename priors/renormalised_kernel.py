@@ -12,8 +12,9 @@ from jaxtyping import Array, Float
 
 from bayes_nn.architecture import Serial, checked_width
 from bayes_nn.likelihood import Likelihood
-from bayes_nn.priors.gaussian_process import JITTER, LOG_2PI, KernelProcess
+from bayes_nn.priors.gaussian_process import KernelProcess
 from bayes_nn.priors.kernel_priors import NNGP
+from bayes_nn.priors.log_marginal import JITTER, LOG_2PI
 
 #: Range of log Q of the narrowest layer, points of a first search in it, and halvings of the interval found.
 RANGE, POINTS, HALVINGS = 12.0, 241, 60

@@ -9,7 +9,7 @@ from scipy import stats
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.inference.learning_curves import ENSEMBLE, LearningCurves, learning_curves, row_order
-from bayes_nn.priors.gaussian_process import JITTER
+from bayes_nn.priors.log_marginal import JITTER
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 NOISE = bnn.Gaussian(0.3)

@@ -10,8 +10,9 @@ from sklearn.datasets import load_diabetes
 
 import bayes_nn as bnn
 from bayes_nn import priors
-from bayes_nn.priors.gaussian_process import JITTER, KernelProcess
+from bayes_nn.priors.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import kernel_matrix
+from bayes_nn.priors.log_marginal import JITTER
 
 #: Not carried: no finite network (ExpNormalized), the standard parameterisation, attention, and two that other layers
 #: give (ABRelu is LeakyRelu after a change of weight_std) or that quadrature cannot give to 1e-7 (a kink).

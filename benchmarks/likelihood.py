@@ -3,7 +3,8 @@
 Run with ``python benchmarks/likelihood.py``. The gradient of ``log p(y | z)`` in all hidden weights of a network of
 depth 2, float64, for a batch of 128 particles spread over all devices, one BLAS thread each. The first table compares
 it with its floating-point operations at the rate of large matrix products on the same cores, the second, on one
-device, with the gradient of NumPyro's LowRankMultivariateNormal.
+device, with the gradient of NumPyro's LowRankMultivariateNormal. The third gives the time in either precision, all
+devices at work, of the derivatives in the features alone, with matrices inverted in blocks and by LAPACK at once.
 """
 
 import bayes_nn as bnn
@@ -18,6 +19,7 @@ from timing import best_seconds  # noqa: E402
 from bayes_nn.environment import one_blas_thread_per_device  # noqa: E402
 from bayes_nn.inference.target import Target  # noqa: E402
 from bayes_nn.parallel import map_islands  # noqa: E402
+from bayes_nn.priors import log_marginal  # noqa: E402
 
 PARTICLES = 128
 INPUTS = 10
@@ -69,6 +71,26 @@ def peer(target, u):
     return dist.LowRankMultivariateNormal(jnp.zeros(len(target.X)), Phi, noise).log_prob(target.Y[:, 0])
 
 
+def blocks(rows, width, dtype):
+    """Milliseconds of a gradient in the features, inverted in blocks and at once."""
+    target, u = setting(rows, width)
+    Phi = target.prior.process(target.values(u[0]), target.X).Phi.astype(dtype)
+    Y, v = target.Y.astype(dtype), jnp.asarray(0.01, dtype)
+    scales = jnp.linspace(0.9, 1.1, PARTICLES, dtype=dtype)
+
+    def gradient(shared, scale):
+        Phi, Y, v = shared
+        return jax.grad(lambda Phi: log_marginal.feature_log_marginal(Phi, Y, v))(scale * Phi)
+
+    milliseconds = []
+    for size in (log_marginal.BLOCK, 10**9):
+        log_marginal.BLOCK, usual = size, log_marginal.BLOCK
+        jax.clear_caches()
+        milliseconds.append(per_gradient(map_islands(gradient, PARTICLES), (Phi, Y, v), scales))
+        log_marginal.BLOCK = usual
+    return milliseconds
+
+
 def main():
     rate = matrix_rate()
     print(f"large matrix products: {rate / 1e9:.1f} Gflop/s on {jax.local_device_count()} devices")
@@ -88,6 +110,12 @@ def main():
                 theirs = per_gradient(lambda t, u: jax.lax.map(jax.value_and_grad(lambda v: peer(t, v)), u), target, u)
                 ours = per_gradient(lambda t, u: jax.lax.map(t.log_likelihood_and_gradient, u), target, u)
             print(f"{rows:5d} {width:6d} {theirs:9.3f} {ours:9.3f} {ours / theirs:7.2f}", flush=True)
+    print(f"{'N':>5} {'width':>6} {'precision':>9} {'blocks':>9} {'at once':>9} {'ratio':>7}   ms, all devices")
+    for rows, width in ((200, 64), (400, 128), (200, 256), (400, 256), (1000, 256)):
+        for dtype in (jnp.float32, jnp.float64):
+            with one_blas_thread_per_device():
+                a, b = blocks(rows, width, dtype)
+            print(f"{rows:5d} {width:6d} {dtype.__name__:>9} {a:9.3f} {b:9.3f} {a / b:7.2f}", flush=True)
 
 
 if __name__ == "__main__":

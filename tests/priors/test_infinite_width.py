@@ -157,7 +157,7 @@ def test_tiles_give_the_same_matrices_and_gradients_as_one_block(diabetes, image
             cross = kernel_matrix(net, values, inputs[:9], inputs, "ntk")
             return jnp.sum(jnp.sin(kernels.nngp + kernels.ntk)) + jnp.sum(cross**2), (kernels, cross)
 
-        evaluate = jax.value_and_grad(total, has_aux=True)
+        evaluate = jax.jit(jax.value_and_grad(total, has_aux=True))
         (whole, matrices), gradient = evaluate({"weight_std_0": 1.3, "bias_std_1": 0.4})
         monkeypatch.setattr(tiles, "TILE_ENTRIES", 144 if inputs is X else 16 * 16)
         jax.clear_caches()

@@ -7,6 +7,8 @@ device, with the gradient of NumPyro's LowRankMultivariateNormal. The third give
 devices at work, of the derivatives in the features alone, with matrices inverted in blocks and by LAPACK at once.
 """
 
+from unittest import mock
+
 import bayes_nn as bnn
 
 bnn.use_all_cores()
@@ -84,10 +86,9 @@ def blocks(rows, width, dtype):
 
     milliseconds = []
     for size in (log_marginal.BLOCK, 10**9):
-        log_marginal.BLOCK, usual = size, log_marginal.BLOCK
         jax.clear_caches()
-        milliseconds.append(per_gradient(map_islands(gradient, PARTICLES), (Phi, Y, v), scales))
-        log_marginal.BLOCK = usual
+        with mock.patch.object(log_marginal, "BLOCK", size):
+            milliseconds.append(per_gradient(map_islands(gradient, PARTICLES), (Phi, Y, v), scales))
     return milliseconds
 
 

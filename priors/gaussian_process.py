@@ -16,6 +16,7 @@ from bayes_nn.priors.log_marginal import (
     LOG_2PI,
     factor,
     feature_log_marginal,
+    inverse_factor,
     kernel_log_marginal,
     precision,
     solve,
@@ -184,9 +185,9 @@ def leave_one_out_log_densities(
     eq. 5.12).
     """
     K = process.K if isinstance(process, KernelProcess) else process.Phi @ process.Phi.T
-    L = factor(K * seen[:, None] * seen + (noise_variance + JITTER) * jnp.eye(len(K)))
-    precisions = jnp.sum(jax.scipy.linalg.solve_triangular(L, jnp.eye(len(K)), lower=True) ** 2, axis=0)
-    residual = solve(L, y * seen[:, None])
+    L_inverse, _ = inverse_factor(K * seen[:, None] * seen + (noise_variance + JITTER) * jnp.eye(len(K)))
+    precisions = jnp.sum(L_inverse**2, axis=0)
+    residual = L_inverse.T @ (L_inverse @ (y * seen[:, None]))
     C = y.shape[1]
     squares = jnp.sum(residual**2, axis=1) / precisions
     return -0.5 * seen * (C * LOG_2PI - C * jnp.log(precisions) + squares)

@@ -34,7 +34,7 @@ def solve(L: Float[Array, "N N"], B: Float[Array, "N M"]) -> Float[Array, "N M"]
     return cho_solve((L, True), B)
 
 
-def _inverse_factor(A: Float[Array, "N N"]) -> tuple[Float[Array, "N N"], Float[Array, ""]]:
+def inverse_factor(A: Float[Array, "N N"]) -> tuple[Float[Array, "N N"], Float[Array, ""]]:
     """``L^-1`` of the Cholesky factor L of A, and log det A, in blocks.
 
     Most of the operations become matrix products, which run several times faster than LAPACK's factorisation and
@@ -44,9 +44,9 @@ def _inverse_factor(A: Float[Array, "N N"]) -> tuple[Float[Array, "N N"], Float[
         L = factor(A)
         return jax.scipy.linalg.solve_triangular(L, jnp.eye(len(A), dtype=A.dtype), lower=True), _log_determinant(L)
     h = len(A) // 2
-    P, first = _inverse_factor(A[:h, :h])
+    P, first = inverse_factor(A[:h, :h])
     below = A[h:, :h] @ P.T
-    Q, second = _inverse_factor(A[h:, h:] - below @ below.T)
+    Q, second = inverse_factor(A[h:, h:] - below @ below.T)
     return jnp.block([[P, jnp.zeros((h, len(Q)), A.dtype)], [-(Q @ below) @ P, Q]]), first + second
 
 
@@ -71,7 +71,7 @@ def _kernel_value(K: Array, Y: Array, v: Array) -> Float[Array, ""]:
 
 def _kernel_parts(K: Array, Y: Array, v: Array) -> tuple[Array, Array, Array]:
     """Log density, a = A^-1 y and A^-1."""
-    L_inverse, log_determinant = _inverse_factor(K + v * jnp.eye(len(K), dtype=K.dtype))
+    L_inverse, log_determinant = inverse_factor(K + v * jnp.eye(len(K), dtype=K.dtype))
     whitened = L_inverse @ Y
     value = _log_density(jnp.vdot(whitened, whitened), log_determinant, Y)
     return value, L_inverse.T @ whitened, _inverse(L_inverse)
@@ -107,7 +107,7 @@ def _feature_gradient(Phi: Array, Y: Array, v: Array) -> tuple[Array, Array, Arr
     if m > N:
         value, a, A_inverse = _kernel_parts(Phi @ Phi.T, Y, v)
         return value, a @ (a.T @ Phi) - C * (A_inverse @ Phi), 0.5 * (jnp.vdot(a, a) - C * jnp.trace(A_inverse))
-    L_inverse, log_determinant = _inverse_factor(precision(Phi, v))
+    L_inverse, log_determinant = inverse_factor(precision(Phi, v))
     mean = L_inverse.T @ (L_inverse @ (Phi.T @ Y / v))
     value, a = _feature_density(Phi, Y, v, mean, log_determinant)
     B_inverse = _inverse(L_inverse)

@@ -76,7 +76,7 @@ def compare(
     held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     chosen = priors or ("nngp,ntk,scale-mixture,network" + (",frozen" if likelihood == "gaussian" else ""))
-    candidates = named_priors(chosen.split(","), net, whole_numbers(width, "--width"))
+    candidates = named_priors([name.strip() for name in chosen.split(",")], net, whole_numbers(width, "--width"))
     sampler = bnn.inference.SMC(particles=particles, islands=islands)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)

@@ -69,7 +69,7 @@ def test_compare_takes_the_priors_named_at_every_width(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.to_csv(path, index=False)
     few = ["--width", "3,8", "--depth", 1, "--noise-std", 0.3, "--weight-std", 1.4, "--bias-std", 0.1]
-    named = ["--priors", "nngp,renormalised,student-t"]
+    named = ["--priors", "nngp, renormalised,student-t"]
     done = run("compare", path, "--target", "price", *few, *named, "--particles", 16, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert "the candidates lack a BayesianNetwork" in done.output

@@ -20,6 +20,29 @@ class Elementwise(abc.ABC):
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """The activation of ``x``, of the same shape."""
 
+    def with_smooth_slope(self, x: Float[Array, "..."], width: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The activation, whose derivative passes from one side of a kink to the other within ``width`` of it."""
+        return self(x)
+
+
+@jax.custom_jvp
+def positive_part(x: Float[Array, "..."], width: Float[Array, "..."]) -> Float[Array, "..."]:
+    """``max(x, 0)``, whose derivative rises from 0 to 1 between ``-width`` and ``width`` rather than at 0.
+
+    Example:
+        >>> slope = jax.vmap(jax.grad(positive_part), (0, None))
+        >>> slope(jnp.array([-0.1, -0.05, 0.0, 0.05, 0.1]), 0.1).round(3).tolist()
+        [0.0, 0.156, 0.5, 0.844, 1.0]
+    """
+    return jnp.maximum(x, 0.0)
+
+
+@positive_part.defjvp
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    x, width = primals
+    rise = jnp.clip(0.5 + 0.5 * x / jnp.maximum(width, jnp.finfo(x.dtype).tiny), 0.0, 1.0)
+    return jnp.maximum(x, 0.0), rise**2 * (3.0 - 2.0 * rise) * tangents[0]
+
 
 @dataclass(frozen=True)
 class Relu(Elementwise):
@@ -28,6 +51,10 @@ class Relu(Elementwise):
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """The positive part of ``x``."""
         return jax.nn.relu(x)
+
+    def with_smooth_slope(self, x: Float[Array, "..."], width: Float[Array, "..."]) -> Float[Array, "..."]:
+        """See :class:`Elementwise`."""
+        return positive_part(x, width)
 
 
 @dataclass(frozen=True)
@@ -48,6 +75,10 @@ class LeakyRelu(Elementwise):
         """``x`` where positive, ``alpha x`` elsewhere."""
         return jnp.where(x > 0, x, self.alpha * x)
 
+    def with_smooth_slope(self, x: Float[Array, "..."], width: Float[Array, "..."]) -> Float[Array, "..."]:
+        """See :class:`Elementwise`."""
+        return self.alpha * x + (1.0 - self.alpha) * positive_part(x, width)
+
 
 @dataclass(frozen=True)
 class Abs(Elementwise):
@@ -56,6 +87,10 @@ class Abs(Elementwise):
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """The absolute value of ``x``."""
         return jnp.abs(x)
+
+    def with_smooth_slope(self, x: Float[Array, "..."], width: Float[Array, "..."]) -> Float[Array, "..."]:
+        """See :class:`Elementwise`."""
+        return 2.0 * positive_part(x, width) - x
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ then over channels.
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from functools import lru_cache, singledispatch
+from functools import lru_cache, partial, singledispatch
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,21 @@ from bayes_nn.hyperparameters import Shared, StandardDeviation, is_inferred, med
 from bayes_nn.layers import Affine, AvgPool, Conv, Dense, Flatten, GlobalAvgPool, Layer, LayerNorm, Padding, Residual
 
 Values = dict[str, Array]
-Weigh = Callable[[Affine, Array], Array]
+
+#: Width over which a trajectory smooths the slope at a kink, in root-mean-square movements of a unit per step.
+SMOOTHING = 1.5
+
+
+class Rules(NamedTuple):
+    """What a forward pass does with the layers that it knows by kind only.
+
+    Attributes:
+        weigh: the layers with weights, in order.
+        activate: the activations.
+    """
+
+    weigh: Callable[[Affine, Array], Array]
+    activate: Callable[[Elementwise, Array], Array] = lambda layer, x: layer(x)
 
 
 def std_sites(net: Serial) -> list[tuple[str | None, str | None]]:
@@ -112,52 +127,52 @@ def receptive_fields(layer: Affine, x: Float[Array, "N *positions channels"]) ->
 
 
 @singledispatch
-def forward(layer: Layer, x: Array, weigh: Weigh) -> Array:
-    """The output of a layer; ``weigh`` does the layers with weights, in order."""
+def forward(layer: Layer, x: Array, rules: Rules) -> Array:
+    """The output of a layer."""
     raise NotImplementedError(f"no forward pass is known for {layer!r}")
 
 
 @forward.register
-def _(layer: Dense | Conv, x: Array, weigh: Weigh) -> Array:
-    return weigh(layer, x)
+def _(layer: Dense | Conv, x: Array, rules: Rules) -> Array:
+    return rules.weigh(layer, x)
 
 
 @forward.register
-def _(layer: Elementwise, x: Array, weigh: Weigh) -> Array:
-    return layer(x)
+def _(layer: Elementwise, x: Array, rules: Rules) -> Array:
+    return rules.activate(layer, x)
 
 
 @forward.register
-def _(layer: Flatten, x: Array, weigh: Weigh) -> Array:
+def _(layer: Flatten, x: Array, rules: Rules) -> Array:
     return x.reshape(len(x), -1)
 
 
 @forward.register
-def _(layer: GlobalAvgPool, x: Array, weigh: Weigh) -> Array:
+def _(layer: GlobalAvgPool, x: Array, rules: Rules) -> Array:
     return jnp.mean(x, axis=tuple(range(1, x.ndim - 1)))
 
 
 @forward.register
-def _(layer: AvgPool, x: Array, weigh: Weigh) -> Array:
+def _(layer: AvgPool, x: Array, rules: Rules) -> Array:
     shifted = windows(x, layer)
     return sum(shifted[1:], shifted[0]) / len(shifted)
 
 
 @forward.register
-def _(layer: LayerNorm, x: Array, weigh: Weigh) -> Array:
+def _(layer: LayerNorm, x: Array, rules: Rules) -> Array:
     centred = x - jnp.mean(x, axis=-1, keepdims=True)
     return centred / jnp.sqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + layer.eps)
 
 
 @forward.register
-def _(layer: Residual, x: Array, weigh: Weigh) -> Array:
-    return forward_all(layer.branch, x, weigh) + forward_all(layer.shortcut, x, weigh)
+def _(layer: Residual, x: Array, rules: Rules) -> Array:
+    return forward_all(layer.branch, x, rules) + forward_all(layer.shortcut, x, rules)
 
 
-def forward_all(layers: tuple[Layer, ...], x: Array, weigh: Weigh) -> Array:
+def forward_all(layers: tuple[Layer, ...], x: Array, rules: Rules) -> Array:
     """The output of layers in series."""
     for layer in layers:
-        x = forward(layer, x, weigh)
+        x = forward(layer, x, rules)
     return x
 
 
@@ -167,7 +182,15 @@ def affine(layer: Affine, fields: Array, std: tuple[Array, Array], W: Array, b: 
     return z if b is None else z + std[1] * b
 
 
-def readout_features(net: Serial, values: Values, X: Float[Array, "N *shape"]) -> Float[Array, "N m"]:
+def _activate_smoothly(angle: Array, layer: Elementwise, x: Array) -> Array:
+    """The activation, with its slope smoothed over the distance that a unit moves in a step of this angle."""
+    movement = angle * jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True))
+    return layer.with_smooth_slope(x, jax.lax.stop_gradient(SMOOTHING * movement).astype(x.dtype))
+
+
+def readout_features(
+    net: Serial, values: Values, X: Float[Array, "N *shape"], angle: Array | None = None
+) -> Float[Array, "N m"]:
     """Phi_z: the inputs of the readout times weight_std / sqrt(fan_in), then the bias column.
 
     With a standard-normal readout v the network is ``f = Phi_z v``, so that ``f | z ~ GP(0, Phi_z Phi_z')``.
@@ -176,6 +199,8 @@ def readout_features(net: Serial, values: Values, X: Float[Array, "N *shape"]) -
         net: the architecture.
         values: hidden weights and inferred standard deviations by site name.
         X: inputs, (N, d), or (N, H, W, C) where the architecture convolves.
+        angle: of the steps, radians, where the features are differentiated for a trajectory: slopes at kinks
+            are smoothed over the distance that a unit moves in one of them. The features are the same.
 
     Returns:
         Features (N, n + 1), or (N, n) where the readout has no bias; n times the number of positions after
@@ -189,7 +214,8 @@ def readout_features(net: Serial, values: Values, X: Float[Array, "N *shape"]) -
         fields = receptive_fields(layer, x)
         return affine(layer, fields, stds[i], values[f"hidden_weight_{i}"], values.get(f"hidden_bias_{i}"))
 
-    hidden = forward_all(net.layers[:-1], X, weigh)
+    rules = Rules(weigh) if angle is None else Rules(weigh, partial(_activate_smoothly, angle))
+    hidden = forward_all(net.layers[:-1], X, rules)
     weight_std, bias_std = stds[-1]
     features = (weight_std / math.sqrt(hidden.shape[1])) * hidden
     if has_bias(net.affine[-1]):
@@ -223,7 +249,7 @@ def parameter_shapes(net: Serial, input_shape: tuple[int, ...], widths: tuple[in
         return jnp.zeros((*fields.shape[:-1], widths[i]))
 
     def hidden(x: Array) -> Array:
-        return forward_all(net.layers[:-1], x, weigh)
+        return forward_all(net.layers[:-1], x, Rules(weigh))
 
     try:
         out = jax.eval_shape(hidden, jax.ShapeDtypeStruct((1, *input_shape), jnp.zeros(0).dtype))

@@ -16,7 +16,7 @@ from jaxtyping import Array
 from bayes_nn.inference.target import Target
 
 #: Number of the layout of saved states; raised whenever it changes, so that the states of older versions are refused.
-LAYOUT = 2
+LAYOUT = 3
 
 
 @dataclass(frozen=True)

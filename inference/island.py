@@ -1,8 +1,8 @@
 """What one island of SMC does: weight its particles, resample them, and move them.
 
 Steps in temperature are adaptive (Del Moral, Doucet and Jasra 2006), resampling is BlackJAX's, and the moves are in
-:mod:`bayes_nn.inference.move`. A step is one compiled call for all islands; particles carry their log likelihood and
-its gradient, so reweighting costs nothing. Importing BlackJAX starts JAX's backend, so this module, and
+:mod:`bayes_nn.inference.move`. A step is one compiled call for all islands; particles carry their log likelihood, so
+reweighting costs nothing. Importing BlackJAX starts JAX's backend, so this module, and
 :mod:`bayes_nn.inference.smc` with it, is imported when SMC is first asked for.
 """
 

@@ -23,26 +23,18 @@ SMALLEST_STEP = 0.2
 SLICE_POINTS = 24
 
 
-#: Of log prior and log likelihood in u.
-Gradients = tuple[Float[Array, " D"], Float[Array, " D"]]
-
-
 class Particle(NamedTuple):
     """A point with what the move and the tempering need to know about it.
-
-    Gradients are empty where only hyperparameters are sampled, since the slice needs none.
 
     Attributes:
         u: unconstrained position, (D,).
         log_prior: log prior density at u.
         log_likelihood: log p(y | z) at u.
-        gradients: of both as trajectories use them, (D,) each.
     """
 
     u: Float[Array, " D"]
     log_prior: Float[Array, ""]
     log_likelihood: Float[Array, ""]
-    gradients: Gradients
 
 
 class MoveInfo(NamedTuple):
@@ -114,9 +106,7 @@ def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], coun
 
 def evaluate(target: Density, u: Float[Array, " D"]) -> Particle:
     """The particle at u."""
-    if not target.has_many_latents:
-        return Particle(u, *target.log_densities(u), (jnp.zeros(0), jnp.zeros(0)))
-    return Particle(u, *target.log_densities(u), target.gradients(u))
+    return Particle(u, *target.log_densities(u))
 
 
 def _tempered(particle: Particle, temperature: Array) -> Float[Array, ""]:
@@ -151,30 +141,28 @@ def hamiltonian_move(
         The particle after the move, and what happened.
     """
     momentum, uniforms = noise
-
-    def correction_gradient(gradients: Gradients, z: Array) -> Array:
-        """Gradient in z of psi = -log density - |z|^2/2, which vanishes where target and reference agree."""
-        prior_gradient, likelihood_gradient = gradients
-        return -reference.pull_back(prior_gradient + temperature * likelihood_gradient) - z
-
     length = jnp.pi / 2 * (0.4 + uniforms[0])
     step_size = step_size * SMALLEST_STEP ** (uniforms[1] ** 3)
     length = jnp.minimum(length, max_steps * step_size)
     steps = jnp.ceil(length / step_size - 1e-9).astype(int)
     angle = length / steps
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
 
-    def step(_: int, carry: tuple[Gradients, Array, Array]) -> tuple[Gradients, Array, Array]:
-        gradients, z, momentum = carry
-        momentum = momentum - 0.5 * angle * correction_gradient(gradients, z)
-        z, momentum = cosine * z + sine * momentum, cosine * momentum - sine * z
-        gradients = target.gradients(reference.to_u(z))
-        return gradients, z, momentum - 0.5 * angle * correction_gradient(gradients, z)
+    def rotate(z: Array, momentum: Array, angle: Array) -> tuple[Array, Array]:
+        cosine, sine = jnp.cos(angle), jnp.sin(angle)
+        return cosine * z + sine * momentum, cosine * momentum - sine * z
 
-    start = particle.gradients, reference.to_z(particle.u), momentum
-    gradients, end, end_momentum = jax.lax.fori_loop(0, steps, step, start)
-    u = reference.to_u(end)
-    proposal = Particle(u, *target.log_densities(u), gradients)
+    def kick(z: Array, momentum: Array) -> Array:
+        """By the gradient of psi = -log density - |z|^2/2, which vanishes where target and reference agree."""
+        prior_gradient, likelihood_gradient = target.gradients(reference.to_u(z), angle)
+        return momentum + angle * (reference.pull_back(prior_gradient + temperature * likelihood_gradient) + z)
+
+    def step(number: Array, point: tuple[Array, Array]) -> tuple[Array, Array]:
+        z, momentum = point
+        return rotate(z, kick(z, momentum), jnp.where(number == steps - 1, 0.5, 1.0) * angle)
+
+    start = rotate(reference.to_z(particle.u), momentum, 0.5 * angle)
+    end, end_momentum = jax.lax.fori_loop(0, steps, step, start)
+    proposal = evaluate(target, reference.to_u(end))
     before = 0.5 * jnp.vdot(momentum, momentum) - _tempered(particle, temperature)
     after = 0.5 * jnp.vdot(end_momentum, end_momentum) - _tempered(proposal, temperature)
     error = jnp.where(jnp.isfinite(after), after - before, jnp.inf)

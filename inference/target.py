@@ -36,8 +36,8 @@ class Density(Protocol):
     def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
         """Log of the known density and log likelihood, nats."""
 
-    def gradients(self, u: Float[Array, " D"]) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
-        """Gradients of both in u for trajectories: a function of u alone, and near enough to be accepted."""
+    def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+        """Gradients of both in u for a trajectory whose steps have this angle, near enough to be accepted."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["X", "Y"], meta_fields=["prior", "likelihood"])
@@ -162,31 +162,40 @@ class Target:
         """Log prior density and log likelihood of u: the two ends of the tempering path, less the first."""
         return self.log_prior(u), self.log_likelihood(u)
 
-    def gradients(self, u: Float[Array, " D"]) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
-        """Gradients of log prior and log likelihood for trajectories; a network's in single precision where it will do.
+    def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+        """Gradients of log prior and log likelihood for trajectories whose steps have this angle, radians.
 
-        A trajectory is accepted by its densities, which are double, so that its gradients may be rounded. Where the
-        matrix to be factorised is too ill-conditioned for single precision, or it fails, the gradient is double.
+        A trajectory is accepted by its densities, which are double and exact, so that its gradients may differ: a
+        network's are smoothed where the activation has a kink, and rounded to single precision. Where the matrix to
+        be factorised is too ill-conditioned for single precision, or it fails, the gradient is double.
         """
         prior_gradient = jax.grad(self.log_prior)(u)
         if not isinstance(self.prior, BayesianNetwork):
             return prior_gradient, self.log_likelihood_and_gradient(u)[1]
 
         @sequential_vmap
-        def evaluate(target: Target, u: Array) -> Array:
-            gradient, condition = jax.grad(target._rounded, has_aux=True)(u)
+        def evaluate(target: Target, u: Array, angle: Array) -> Array:
+            gradient, condition = jax.grad(target._rounded, has_aux=True)(u, angle)
             sound = jnp.all(jnp.isfinite(gradient)) & (condition < LARGEST_CONDITION)
-            return jax.lax.cond(sound, lambda u: gradient, lambda u: target.log_likelihood_and_gradient(u)[1], u)
+            return jax.lax.cond(sound, lambda u: gradient, lambda u: jax.grad(target._smoothed)(u, angle), u)
 
-        return prior_gradient, evaluate(self, u)
+        gradient = evaluate(self, u, angle)
+        return prior_gradient, jnp.where(jnp.isfinite(gradient), gradient, 0.0)
 
-    def _rounded(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
-        """:meth:`log_likelihood` in single precision, and the condition number of what it factorises, from above."""
+    def _smoothed(self, u: Float[Array, " D"], angle: Array) -> Float[Array, ""]:
+        """:meth:`log_likelihood`, to be differentiated for steps of this angle."""
+        assert isinstance(self.prior, BayesianNetwork)
+        values = self.values(u)
+        return self.log_likelihood_given(self.prior.process_for_steps(values, self.X, angle), values)
+
+    def _rounded(self, u: Float[Array, " D"], angle: Array) -> tuple[Array, Array]:
+        """:meth:`_smoothed` in single precision, and the condition number of what it factorises, from above."""
+        assert isinstance(self.prior, BayesianNetwork)
         rounded, values = _single(self), _single(self.values(u))
         condition = jnp.ones((), jnp.float32)
         with jax.default_matmul_precision("highest"):
             # Constants of an activation may be double.
-            process = _single(rounded.prior.process(values, rounded.X))
+            process = _single(self.prior.process_for_steps(values, rounded.X, angle))
             if isinstance(process, FeatureProcess) and isinstance(self.likelihood, Gaussian):
                 condition = process.condition(rounded.noise_variance(values))
             return rounded.log_likelihood_given(process, values), condition

@@ -75,9 +75,9 @@ class Update:
         likelihoods = jnp.stack([part.log_likelihood(u) for part in self.parts])
         return self._combined(self.parts[0].log_prior(u), likelihoods)
 
-    def gradients(self, u: Float[Array, " D"]) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+    def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
         """Gradients of both in u, for trajectories."""
-        (prior_gradient, *_), likelihoods = zip(*[part.gradients(u) for part in self.parts], strict=True)
+        (prior_gradient, *_), likelihoods = zip(*[part.gradients(u, angle) for part in self.parts], strict=True)
         gradients = jnp.stack(likelihoods)
         return prior_gradient + self.before @ gradients, (self.after - self.before) @ gradients
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from bayes_nn.architecture import Serial
 from bayes_nn.layers import Affine
-from bayes_nn.network import Values, affine, forward_all, has_bias, layer_stds, receptive_fields
+from bayes_nn.network import Rules, Values, affine, forward_all, has_bias, layer_stds, receptive_fields
 from bayes_nn.priors.finite_width import BayesianNetwork
 
 
@@ -87,7 +87,7 @@ def _fields_and_slopes(net: Serial, stds: list, parameters: Values, x: Array) ->
             units.append(affine(layer, fields[-1], stds[i], weight, bias))
             return units[-1] if shifts is None else units[-1] + shifts[i]
 
-        return forward_all(net.layers, x[None], weigh)[0], (fields, units)
+        return forward_all(net.layers, x[None], Rules(weigh))[0], (fields, units)
 
     def one(x: Array) -> list[tuple[Array, Array]]:
         shapes = jax.eval_shape(lambda x: outputs(x, None)[1][1], x)

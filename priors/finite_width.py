@@ -56,6 +56,10 @@ class BayesianNetwork(Prior):
         new = None if X_new is None else readout_features(self.net, values, X_new)
         return FeatureProcess(readout_features(self.net, values, X), new)
 
+    def process_for_steps(self, values: dict[str, Array], X: Array, angle: Array) -> FeatureProcess:
+        """The same process, to be differentiated for a trajectory whose steps have this angle, radians."""
+        return FeatureProcess(readout_features(self.net, values, X, angle), None)
+
 
 class FrozenFeatures(BayesianNetwork):
     """Random features: hidden weights drawn from the prior and never updated, readout Bayesian.

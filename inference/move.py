@@ -124,8 +124,8 @@ def hamiltonian_move(
 ) -> tuple[Particle, MoveInfo]:
     """One trajectory of random length, accepted or refused by Metropolis' rule.
 
-    The flow of the reference is an exact rotation; what target and reference differ by kicks the
-    momentum (Beskos, Pinski, Sanz-Serna and Stuart 2011, Stochastic Processes and their Applications 121).
+    The flow of the reference is an exact rotation; what target and reference differ by kicks the momentum half way
+    through each step (Beskos, Pinski, Sanz-Serna and Stuart 2011, Stochastic Processes and their Applications 121).
 
     Args:
         noise: a standard-normal momentum (D,) and uniforms, of which three are used.

@@ -23,7 +23,7 @@ from bayes_nn.layers import Affine, AvgPool, Conv, Dense, Flatten, GlobalAvgPool
 
 Values = dict[str, Array]
 
-#: Width over which a trajectory smooths the slope at a kink, in root-mean-square movements of a unit per step.
+#: How far to either side of a kink a trajectory smooths the slope, in root-mean-square movements of a unit per step.
 SMOOTHING = 1.5
 
 

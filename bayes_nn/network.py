@@ -7,36 +7,20 @@ then over channels.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from functools import lru_cache, partial, singledispatch
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from bayes_nn.activations import Elementwise
 from bayes_nn.architecture import Serial, checked_width
+from bayes_nn.forward_pass import Rules, activate_smoothly, affine, forward_all, receptive_fields
 from bayes_nn.hyperparameters import Shared, StandardDeviation, is_inferred, median, prior_of
-from bayes_nn.layers import Affine, AvgPool, Conv, Dense, Flatten, GlobalAvgPool, Layer, LayerNorm, Padding, Residual
+from bayes_nn.layers import Affine
 
 Values = dict[str, Array]
-
-#: How far to either side of a kink a trajectory smooths the slope, in root-mean-square movements of a unit per step.
-SMOOTHING = 1.5
-
-
-class Rules(NamedTuple):
-    """What a forward pass does with the layers that it knows by kind only.
-
-    Attributes:
-        weigh: the layers with weights, in order.
-        activate: the activations.
-    """
-
-    weigh: Callable[[Affine, Array], Array]
-    activate: Callable[[Elementwise, Array], Array] = lambda layer, x: layer(x)
 
 
 def std_sites(net: Serial) -> list[tuple[str | None, str | None]]:
@@ -88,106 +72,6 @@ def has_bias(layer: Affine) -> bool:
     return is_inferred(layer.bias_std) or layer.bias_std != 0.0
 
 
-def window_pads(window: tuple[int, ...], strides: tuple[int, ...], padding: Padding, lengths: tuple[int, ...]) -> list:
-    """Positions to add before and after each spatial axis."""
-    kind = "SAME" if padding == "CIRCULAR" else padding
-    return list(jax.lax.padtype_to_pads(lengths, window, strides, kind))
-
-
-def window_of(layer: Conv | AvgPool) -> tuple[int, ...]:
-    """Positions per spatial axis of a filter or a pooling window."""
-    return layer.filter_shape if isinstance(layer, Conv) else layer.window_shape
-
-
-def windows(x: Float[Array, "N *positions channels"], layer: Conv | AvgPool) -> list[Array]:
-    """``x`` shifted to each position of a window over its spatial axes."""
-    window, strides = window_of(layer), layer.strides or ()
-    if x.ndim - 2 != len(window):
-        raise ValueError(
-            f"{type(layer).__name__}({window}) needs inputs with {len(window)} spatial axes and a channel axis, such "
-            f"as sequences (N, T, C) or images (N, H, W, C); it gets {x.ndim - 2} spatial axes"
-        )
-    axes = range(1, x.ndim - 1)
-    pads = window_pads(window, strides, layer.padding, x.shape[1:-1])
-    mode = "wrap" if layer.padding == "CIRCULAR" else "constant"
-    x = jnp.pad(x, [(0, 0), *pads, (0, 0)], mode=mode)
-    counts = [(x.shape[axis] - w) // s + 1 for axis, w, s in zip(axes, window, strides, strict=True)]
-    shifted = []
-    for offsets in itertools.product(*map(range, window)):
-        cut = [slice(None)] * x.ndim
-        for axis, offset, stride, count in zip(axes, offsets, strides, counts, strict=True):
-            cut[axis] = slice(offset, offset + (count - 1) * stride + 1, stride)
-        shifted.append(x[tuple(cut)])
-    return shifted
-
-
-def receptive_fields(layer: Affine, x: Float[Array, "N *positions channels"]) -> Float[Array, "N *out fan_in"]:
-    """The inputs that each unit of an affine layer weighs."""
-    return x if isinstance(layer, Dense) else jnp.concatenate(windows(x, layer), axis=-1)
-
-
-@singledispatch
-def forward(layer: Layer, x: Array, rules: Rules) -> Array:
-    """The output of a layer."""
-    raise NotImplementedError(f"no forward pass is known for {layer!r}")
-
-
-@forward.register
-def _(layer: Dense | Conv, x: Array, rules: Rules) -> Array:
-    return rules.weigh(layer, x)
-
-
-@forward.register
-def _(layer: Elementwise, x: Array, rules: Rules) -> Array:
-    return rules.activate(layer, x)
-
-
-@forward.register
-def _(layer: Flatten, x: Array, rules: Rules) -> Array:
-    return x.reshape(len(x), -1)
-
-
-@forward.register
-def _(layer: GlobalAvgPool, x: Array, rules: Rules) -> Array:
-    return jnp.mean(x, axis=tuple(range(1, x.ndim - 1)))
-
-
-@forward.register
-def _(layer: AvgPool, x: Array, rules: Rules) -> Array:
-    shifted = windows(x, layer)
-    return sum(shifted[1:], shifted[0]) / len(shifted)
-
-
-@forward.register
-def _(layer: LayerNorm, x: Array, rules: Rules) -> Array:
-    centred = x - jnp.mean(x, axis=-1, keepdims=True)
-    return centred / jnp.sqrt(jnp.mean(centred**2, axis=-1, keepdims=True) + layer.eps)
-
-
-@forward.register
-def _(layer: Residual, x: Array, rules: Rules) -> Array:
-    return forward_all(layer.branch, x, rules) + forward_all(layer.shortcut, x, rules)
-
-
-def forward_all(layers: tuple[Layer, ...], x: Array, rules: Rules) -> Array:
-    """The output of layers in series."""
-    for layer in layers:
-        x = forward(layer, x, rules)
-    return x
-
-
-def affine(layer: Affine, fields: Array, std: tuple[Array, Array], W: Array, b: Array | None) -> Array:
-    """``weight_std / sqrt(fan_in) W x + bias_std b``."""
-    z = (std[0] / math.sqrt(fields.shape[-1])) * (fields @ W)
-    return z if b is None else z + std[1] * b
-
-
-def _activate_smoothly(angle: Array, layer: Elementwise, x: Array) -> Array:
-    """The activation, with its slope smoothed over the distance that a unit moves in a step of this angle."""
-    movement = angle * jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True))
-    return layer.with_smooth_slope(x, jax.lax.stop_gradient(SMOOTHING * movement).astype(x.dtype))
-
-
 def readout_features(
     net: Serial, values: Values, X: Float[Array, "N *shape"], angle: Array | None = None
 ) -> Float[Array, "N m"]:
@@ -214,7 +98,7 @@ def readout_features(
         fields = receptive_fields(layer, x)
         return affine(layer, fields, stds[i], values[f"hidden_weight_{i}"], values.get(f"hidden_bias_{i}"))
 
-    rules = Rules(weigh) if angle is None else Rules(weigh, partial(_activate_smoothly, angle))
+    rules = Rules(weigh) if angle is None else Rules(weigh, partial(activate_smoothly, angle))
     hidden = forward_all(net.layers[:-1], X, rules)
     weight_std, bias_std = stds[-1]
     features = (weight_std / math.sqrt(hidden.shape[1])) * hidden

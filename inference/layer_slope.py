@@ -13,10 +13,11 @@ from jaxtyping import Array, Float
 
 from bayes_nn.activations import Identity
 from bayes_nn.architecture import Serial
+from bayes_nn.forward_pass import affine
 from bayes_nn.inference.target import Target
 from bayes_nn.layers import Dense
 from bayes_nn.likelihood import Gaussian
-from bayes_nn.network import affine, layer_stds
+from bayes_nn.network import layer_stds
 from bayes_nn.priors.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import kernel_matrix
 from bayes_nn.priors.kernel_derivatives import KernelDerivatives, hidden_activations, kernel_derivatives

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bayes_nn.activations import Elementwise
+from bayes_nn.forward_pass import window_of, window_pads
 from bayes_nn.layers import Affine, AvgPool, Conv, Dense, Flatten, GlobalAvgPool, Layer, LayerNorm, Residual
-from bayes_nn.network import window_of, window_pads
 from bayes_nn.priors.dual_activations import derivative_dual, dual
 
 LinearMap = Callable[[Array], Array]

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bayes_nn.architecture import Serial
+from bayes_nn.forward_pass import Rules, affine, forward_all, receptive_fields
 from bayes_nn.layers import Affine
-from bayes_nn.network import Rules, Values, affine, forward_all, has_bias, layer_stds, receptive_fields
+from bayes_nn.network import Values, has_bias, layer_stds
 from bayes_nn.priors.finite_width import BayesianNetwork
 
 

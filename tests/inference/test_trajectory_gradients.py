@@ -8,7 +8,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import scale
 
 import bayes_nn as bnn
-from bayes_nn import inference, network
+from bayes_nn import forward_pass, inference
 from bayes_nn.inference.infinite_hmc import run_infinite_hmc
 from bayes_nn.inference.target import Target
 from bayes_nn.inference.update import Rows, Update
@@ -110,12 +110,12 @@ def test_smooth_slopes_allow_longer_steps(monkeypatch):
     settings = inference.InfiniteHMC(chains=2, warmup=200, draws=25)
 
     def adapted_step(smoothing):
-        monkeypatch.setattr("bayes_nn.network.SMOOTHING", smoothing)
+        monkeypatch.setattr("bayes_nn.forward_pass.SMOOTHING", smoothing)
         jax.clear_caches()
         stats = run_infinite_hmc(target, settings, jax.random.key(2))[2]
         return stats["step_size"].mean()
 
-    longer, shorter = adapted_step(network.SMOOTHING), adapted_step(0.0)
+    longer, shorter = adapted_step(forward_pass.SMOOTHING), adapted_step(0.0)
     jax.clear_caches()
     assert longer > 1.5 * shorter
 

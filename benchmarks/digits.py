@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits  # noqa: E402
 
 from bayes_nn import inference, priors  # noqa: E402
 
-SETTINGS = inference.InfiniteHMC(chains=2, warmup=300, draws=300)
+SETTINGS = inference.InfiniteHMC(chains=2, warmup=600, draws=600)
 
 
 def main():

@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check format clean help
+# Tests of one file mostly share what they compute, so they stay together until a worker is idle.
+PARALLEL := --numprocesses 2 --max-worker-restart 0 --dist worksteal
+
+.PHONY: demo test check lint format clean help
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -12,21 +15,23 @@ help:  ## Show this list.
 demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, demo/evidence.png.
 	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 96 --out demo
 
-test: check  ## Everything CI runs: checks, then the tests.
-	$(BIN)/python -m pytest --ignore=tests/test_docstrings.py --numprocesses 2 --max-worker-restart 0 --dist loadfile
+test: lint  ## Everything CI runs: linter, formatter, type checker, the examples in docstrings and the tests.
+	$(BIN)/python -m pytest $(PARALLEL)
 
-check: $(STAMP)  ## Linter, formatter, type checker and the examples in docstrings.
+check: lint  ## All but the tests: linter, formatter, type checker and the examples in docstrings.
+	$(BIN)/python -m pytest $(PARALLEL) tests/test_docstrings.py
+
+lint: $(STAMP)  ## Linter, formatter and type checker.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_docstrings.py
 
 format: $(STAMP)  ## Bring the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment and everything built.
-	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .jax_cache build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "bayes_nn needs Python 3.12 or newer, and none was found on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }

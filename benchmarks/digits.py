@@ -48,7 +48,7 @@ def main():
             f"{prior.name}: accuracy {hits.mean():.3f} +- {error[0]:.3f}, log-loss {loss.mean():.3f} +- {error[1]:.3f},"
             f" {time.perf_counter() - started:.0f} s\n  {posterior.convergence}; divergences "
             f"{posterior.convergence.divergences}, acceptance {stats['acceptance_rate'].mean():.2f}, "
-            f"{stats['n_steps'].mean():.0f} gradients per draw, {posterior.target.dimension} latents",
+            f"{stats['n_steps'].mean():.0f} gradients per draw, {posterior.problem.dimension} latents",
             flush=True,
         )
 

@@ -22,15 +22,15 @@ from scipy import stats  # noqa: E402
 from scipy.special import logsumexp  # noqa: E402
 
 from bayes_nn import inference, priors  # noqa: E402
-from bayes_nn.inference.importance import prior_log_likelihoods  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
+from bayes_nn.inference.problem.prior_draws import prior_log_likelihoods  # noqa: E402
 
 #: Standard error asked for, nats.
 TOLERANCE = 0.05
 
 
 def data(rows, inputs, link):
-    """Standard-normal inputs, and a target of a direction with noise of standard deviation 0.5."""
+    """Standard-normal inputs, and a problem of a direction with noise of standard deviation 0.5."""
     rng = np.random.default_rng(rows + inputs)
     X = rng.normal(size=(rows, inputs))
     t = X @ rng.normal(size=inputs) / inputs**0.5
@@ -65,8 +65,8 @@ def small(activation, depth, width, rows=12, inputs=3):
     def case():
         X, y = data(rows, inputs, np.sin)
         network = bnn.BayesianNetwork(bnn.mlp(depth, activation, weight_std=2**0.5, bias_std=0.2), width)
-        target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, NOISE)
-        log_likelihood = prior_log_likelihoods(target, jax.random.key(10**6), 250_000).ravel()
+        problem = CollapsedProblem.of(network, jnp.asarray(X), jnp.asarray(y)[:, None], NOISE)
+        log_likelihood = prior_log_likelihoods(problem, jax.random.key(10**6), 250_000).ravel()
         exact = float(logsumexp(log_likelihood) - np.log(log_likelihood.size))
         error = float(np.std(np.exp(log_likelihood - exact)) / log_likelihood.size**0.5)
         return network, X, y, NOISE, exact, error
@@ -101,11 +101,13 @@ def hyperparameters(make, noise_std, grids, rows=40, inputs=4):
     def case():
         X, y = data(rows, inputs, np.sin)
         prior, likelihood = make(), bnn.Gaussian(noise_std)
-        target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], prior, likelihood)
-        assert list(target.latents) == [site for site, *_ in grids], target.latents
+        problem = CollapsedProblem.of(prior, jnp.asarray(X), jnp.asarray(y)[:, None], likelihood)
+        assert list(problem.latents) == [site for site, *_ in grids], problem.latents
         points = [np.linspace(low, high, 81) for _, low, high in grids]
         u = jnp.asarray(np.stack([each.ravel() for each in np.meshgrid(*points, indexing="ij")], axis=1))
-        log_density = jax.jit(lambda u: jax.lax.map(lambda one: target.log_prior(one) + target.log_likelihood(one), u))
+        log_density = jax.jit(
+            lambda u: jax.lax.map(lambda one: problem.log_prior(one) + problem.log_likelihood(one), u)
+        )
         log_step = sum(np.log(each[1] - each[0]) for each in points)
         return prior, X, y, likelihood, float(logsumexp(np.asarray(log_density(u))) + log_step), 0.0
 

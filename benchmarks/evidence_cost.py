@@ -19,8 +19,8 @@ from matplotlib.figure import Figure  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn.inference import SMC  # noqa: E402
-from bayes_nn.inference.smc import run_smc  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
+from bayes_nn.inference.sampling.smc_run import run_smc  # noqa: E402
 
 SETTINGS = SMC(particles=64)
 SWEEPS = {"rows N": (50, 100, 200, 400), "width n": (16, 32, 64, 128, 256), "depth L": (1, 2, 3, 4)}
@@ -32,10 +32,10 @@ def measured(N, n, L):
     X, y = X[:N], y[:N]
     X, y = (X - X.mean(axis=0)) / X.std(axis=0), (y - y.mean()) / y.std()
     network = bnn.BayesianNetwork(bnn.mlp(L, "relu", 2**0.5, 0.1), n)
-    target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, bnn.Gaussian(0.7))
+    problem = CollapsedProblem.of(network, jnp.asarray(X), jnp.asarray(y)[:, None], bnn.Gaussian(0.7))
     for _ in range(2):
         started = time.perf_counter()
-        run = run_smc(target, SETTINGS, jax.random.key(0))
+        run = run_smc(problem, SETTINGS, jax.random.key(0))
         seconds = time.perf_counter() - started
     gradients = run.evidence.details["gradient_evaluations"]
     return seconds, gradients, 1e6 * seconds * jax.local_device_count() / gradients

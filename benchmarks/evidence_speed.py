@@ -24,11 +24,11 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
+from bayes_nn.architecture.network import apply, parameter_shapes  # noqa: E402
 from bayes_nn.inference import SMC  # noqa: E402
-from bayes_nn.inference.nested import nested_round  # noqa: E402
-from bayes_nn.inference.smc import run_smc  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
-from bayes_nn.network import apply, parameter_shapes  # noqa: E402
+from bayes_nn.inference.evidence.nested import NestedSampling  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
+from bayes_nn.inference.sampling.smc_run import run_smc  # noqa: E402
 
 NOISE_STD, WIDTH, ERROR = 0.7, 64, 0.1
 #: Particles, trajectory and runs of BlackJAX; the step is the largest of those tried that keeps its acceptance.
@@ -53,12 +53,12 @@ def needed(name, values, claimed, seconds):
     return to_error
 
 
-def ours(name, target):
+def ours(name, problem):
     """Seconds that ours needs."""
     values, claimed, seconds = [], [], []
     for key in range(OUR_RUNS + 1):
         started = time.perf_counter()
-        evidence = run_smc(target, OURS, jax.random.key(key)).evidence
+        evidence = run_smc(problem, OURS, jax.random.key(key)).evidence
         if key:  # the first run compiles
             seconds.append(time.perf_counter() - started)
             values.append(evidence.value)
@@ -116,10 +116,10 @@ def main():
     X, y = load()
     net = bnn.mlp(2, "relu", 2**0.5, 0.1)
 
-    def target(width):
-        return Target(X, y, bnn.BayesianNetwork(net, width), bnn.Gaussian(NOISE_STD))
+    def problem(width):
+        return CollapsedProblem.of(bnn.BayesianNetwork(net, width), X, y, bnn.Gaussian(NOISE_STD))
 
-    of_ours = ours(f"width {WIDTH}, ours", target(WIDTH))
+    of_ours = ours(f"width {WIDTH}, ours", problem(WIDTH))
     run = all_weights(X, y, bnn.BayesianNetwork(net, WIDTH))
     for step_size in TUNING:
         started = time.perf_counter()
@@ -136,10 +136,10 @@ def main():
         print(f"  BlackJAX, all weights: {found[-1]:.2f} in {times[-1]:.1f} s", flush=True)
     theirs = needed(f"width {WIDTH}, BlackJAX on all weights", found, [0.0], times)
     print(f"theirs / ours {theirs / of_ours:.1f}", flush=True)
-    of_ours = ours("width 4, ours", target(4))
+    of_ours = ours("width 4, ours", problem(4))
     for key in (0, 1):
         started = time.perf_counter()
-        nested = nested_round(target(4), jax.random.key(key), 1, lambda fraction, text: None)
+        nested = NestedSampling().estimate(problem(4), jax.random.key(key), 1, lambda fraction, text: None)
         seconds = time.perf_counter() - started
     error = np.sqrt(nested.variance.mean() / len(nested.log_evidence))
     theirs = needed("width 4, nested", [nested.log_evidence.mean()], [error], [seconds])

@@ -25,9 +25,10 @@ from scipy.special import logsumexp  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn import inference  # noqa: E402
-from bayes_nn.inference.fit import prepare  # noqa: E402
-from bayes_nn.inference.importance import prior_log_likelihoods  # noqa: E402
-from bayes_nn.inference.smc import run_smc  # noqa: E402
+from bayes_nn.data.dataset import Dataset  # noqa: E402
+from bayes_nn.inference.problem.prior_draws import prior_log_likelihoods  # noqa: E402
+from bayes_nn.inference.problem.problem_of import problem_of  # noqa: E402
+from bayes_nn.inference.sampling.smc_run import run_smc  # noqa: E402
 
 NET = bnn.mlp(depth=1, weight_std=2**0.5, bias_std=0.1)
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -35,9 +36,9 @@ SETTINGS = inference.SMC(particles=128, islands=4, target_ess=0.9)
 PRIOR_DRAWS = {64: 16_000, 128: 8_000, 256: 4_000, 512: 2_000, 1024: 2_000}
 
 
-def by_reweighting(target, draws, key):
+def by_reweighting(problem, draws, key):
     """I from self-normalised weights, and its standard error by the delta method."""
-    log_w = prior_log_likelihoods(target, key, draws // 4).ravel()
+    log_w = prior_log_likelihoods(problem, key, draws // 4).ravel()
     log_w = log_w - (logsumexp(log_w) - np.log(len(log_w)))
     w = np.exp(log_w)
     value = np.mean(w * log_w)
@@ -62,13 +63,13 @@ def against_width():
     for width in WIDTHS:
         started = time.perf_counter()
         network = bnn.BayesianNetwork(NET, width)
-        target, _ = prepare(network, X[rows], y[rows], bnn.Gaussian(0.7), True, "error")
-        run = run_smc(target, SETTINGS, jax.random.key(1))
+        problem = problem_of(network, Dataset.of(X[rows], y[rows], bnn.Gaussian(0.7)))
+        run = run_smc(problem, SETTINGS, jax.random.key(1))
         by_island = run.log_likelihood.mean(axis=1) - run.evidence.details["log_evidence_by_island"]
         identity, thermodynamic = (
             (each.mean(), each.std(ddof=1) / len(each) ** 0.5) for each in (by_island, run.path.divergence())
         )
-        *reweighted, ess = by_reweighting(target, PRIOR_DRAWS[width], jax.random.key(2))
+        *reweighted, ess = by_reweighting(problem, PRIOR_DRAWS[width], jax.random.key(2))
         for name, one in zip(names, (identity, thermodynamic, reweighted), strict=True):
             found[name].append(one)
         print(f"{width:6d}" + "".join(f"{found[name][-1][0]:13.4f} +-{found[name][-1][1]:7.4f}" for name in names)

@@ -15,7 +15,7 @@ import numpy as np
 from timing import best_seconds
 
 import bayes_nn as bnn
-from bayes_nn.priors.infinite_width import kernel_matrices
+from bayes_nn.priors.kernels.kernel_recursion import kernel_matrices
 
 PEERS = Path(__file__).parent / "peers"
 RNG = np.random.default_rng(0)

@@ -18,10 +18,10 @@ import jax.numpy as jnp  # noqa: E402
 import numpyro.distributions as dist  # noqa: E402
 from timing import best_seconds  # noqa: E402
 
-from bayes_nn.environment import one_blas_thread_per_device  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
-from bayes_nn.parallel import map_islands  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
 from bayes_nn.priors import log_marginal  # noqa: E402
+from bayes_nn.runtime.devices import map_over_devices  # noqa: E402
+from bayes_nn.runtime.environment import one_blas_thread_per_device  # noqa: E402
 
 PARTICLES = 128
 INPUTS = 10
@@ -52,7 +52,7 @@ def matrix_rate():
     def products(_, own):
         return jax.lax.fori_loop(0, repeats, lambda i, B: own @ (B / size), own)
 
-    compiled = jax.jit(map_islands(products, devices))
+    compiled = jax.jit(map_over_devices(products, devices))
     with one_blas_thread_per_device():
         return devices * repeats * 2 * size**3 / best_seconds(compiled, 0, A, repeats=5)
 
@@ -62,22 +62,22 @@ def setting(rows, width):
     X = jax.random.normal(jax.random.key(0), (rows, INPUTS))
     y = X[:, :1] + 0.5 * jax.random.normal(jax.random.key(1), (rows, 1))
     network = bnn.BayesianNetwork(bnn.mlp(2, weight_std=2**0.5, bias_std=0.3), width)
-    target = Target(X, y, network, bnn.Gaussian(0.5))
-    return target, target.sample_prior(jax.random.key(2), (PARTICLES,))
+    problem = CollapsedProblem.of(network, X, y, bnn.Gaussian(0.5))
+    return problem, problem.sample_prior(jax.random.key(2), (PARTICLES,))
 
 
-def peer(target, u):
+def peer(problem, u):
     """The same log likelihood by NumPyro's distribution."""
-    Phi = target.prior.process(target.values(u), target.X).Phi
-    noise = jnp.full(len(target.X), 0.25)
-    return dist.LowRankMultivariateNormal(jnp.zeros(len(target.X)), Phi, noise).log_prob(target.Y[:, 0])
+    Phi = problem.process(problem.values(u)).Phi
+    noise = jnp.full(len(problem.X), 0.25)
+    return dist.LowRankMultivariateNormal(jnp.zeros(len(problem.X)), Phi, noise).log_prob(problem.Y[:, 0])
 
 
 def blocks(rows, width, dtype):
     """Milliseconds of a gradient in the features, inverted in blocks and at once."""
-    target, u = setting(rows, width)
-    Phi = target.prior.process(target.values(u[0]), target.X).Phi.astype(dtype)
-    Y, v = target.Y.astype(dtype), jnp.asarray(0.01, dtype)
+    problem, u = setting(rows, width)
+    Phi = problem.process(problem.values(u[0])).Phi.astype(dtype)
+    Y, v = problem.Y.astype(dtype), jnp.asarray(0.01, dtype)
     scales = jnp.linspace(0.9, 1.1, PARTICLES, dtype=dtype)
 
     def gradient(shared, scale):
@@ -88,7 +88,7 @@ def blocks(rows, width, dtype):
     for size in (log_marginal.BLOCK, 10**9):
         jax.clear_caches()
         with mock.patch.object(log_marginal, "BLOCK", size):
-            milliseconds.append(per_gradient(map_islands(gradient, PARTICLES), (Phi, Y, v), scales))
+            milliseconds.append(per_gradient(map_over_devices(gradient, PARTICLES), (Phi, Y, v), scales))
     return milliseconds
 
 
@@ -96,20 +96,20 @@ def main():
     rate = matrix_rate()
     print(f"large matrix products: {rate / 1e9:.1f} Gflop/s on {jax.local_device_count()} devices")
     print(f"{'N':>5} {'width':>6} {'ms':>8} {'arithmetic ms':>14} {'ratio':>7}   per gradient, all devices")
-    spread = map_islands(lambda target, u: target.log_likelihood_and_gradient(u), PARTICLES)
+    spread = map_over_devices(lambda problem, u: problem.log_likelihood_and_gradient(u), PARTICLES)
     for rows in (200, 400, 600, 1000):
-        target, u = setting(rows, 64)
+        problem, u = setting(rows, 64)
         with one_blas_thread_per_device():
-            ours = per_gradient(spread, target, u)
+            ours = per_gradient(spread, problem, u)
         floor = 1e3 * operations(rows, 64) / rate
         print(f"{rows:5d} {64:6d} {ours:8.3f} {floor:14.3f} {ours / floor:7.2f}", flush=True)
     print(f"{'N':>5} {'width':>6} {'NumPyro':>9} {'ours':>9} {'ratio':>7}   ms per gradient, one device")
     for rows in (200, 400):
         for width in (16, 64, 256):
-            target, u = setting(rows, width)
+            problem, u = setting(rows, width)
             with one_blas_thread_per_device():
-                theirs = per_gradient(lambda t, u: jax.lax.map(jax.value_and_grad(lambda v: peer(t, v)), u), target, u)
-                ours = per_gradient(lambda t, u: jax.lax.map(t.log_likelihood_and_gradient, u), target, u)
+                theirs = per_gradient(lambda t, u: jax.lax.map(jax.value_and_grad(lambda v: peer(t, v)), u), problem, u)
+                ours = per_gradient(lambda t, u: jax.lax.map(t.log_likelihood_and_gradient, u), problem, u)
             print(f"{rows:5d} {width:6d} {theirs:9.3f} {ours:9.3f} {ours / theirs:7.2f}", flush=True)
     print(f"{'N':>5} {'width':>6} {'precision':>9} {'blocks':>9} {'at once':>9} {'ratio':>7}   ms, all devices")
     for rows, width in ((200, 64), (400, 128), (200, 256), (400, 256), (1000, 256)):

@@ -23,27 +23,19 @@ import numpy as np  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn import inference  # noqa: E402
-from bayes_nn.inference import infinite_hmc, nuts  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
-from bayes_nn.likelihood import Likelihood  # noqa: E402
-from bayes_nn.parallel import map_islands  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
+from bayes_nn.inference.sampling import nuts  # noqa: E402
+from bayes_nn.inference.sampling.chains import calls as calls_of  # noqa: E402
+from bayes_nn.runtime.devices import map_over_devices  # noqa: E402
 
 CHAINS, WARMUP, DRAWS = 2, 300, 300
 BUDGET = 240.0
 
 
-class ReadoutSampled(Likelihood):
+class ReadoutSampled(bnn.Gaussian):
     """Gaussian noise without integrating the readout out: every weight is sampled."""
 
-    gaussian = bnn.Gaussian()
-
-    def hyperparameter_priors(self):
-        """The noise's."""
-        return self.gaussian.hyperparameter_priors()
-
-    def distribution(self, values, f):
-        """Normal about f."""
-        return self.gaussian.distribution(values, f)
+    conjugate = False
 
 
 def load(name, shared):
@@ -63,22 +55,22 @@ def load(name, shared):
 
 
 @jax.jit
-def predictive_means(target, u, X_new):
+def predictive_means(problem, u, X_new):
     """E[f | z] at the test inputs for every draw (the readout's part is exact where it is integrated out)."""
 
     def one(shared, u):
-        target, X_new = shared
-        values = target.values(u)
-        process = target.prior.process(values, target.X, X_new)
-        if target.likelihood.conjugate:
-            return process.predict(target.Y, target.likelihood.noise_variance(values))[0][:, 0]
+        problem, X_new = shared
+        values = problem.values(u)
+        process = problem.process(values, X_new)
+        if problem.likelihood.conjugate:
+            return process.predict(problem.Y, problem.noise_variance(values))[0][:, 0]
         return process.predict_function(values["readout"])[0][:, 0]
 
     flat = u.reshape(-1, u.shape[-1])
-    return map_islands(one, len(flat))((target, X_new), flat).reshape(*u.shape[:2], -1)
+    return map_over_devices(one, len(flat))((problem, X_new), flat).reshape(*u.shape[:2], -1)
 
 
-def measured(run, target, settings, X_new, budget):
+def measured(run, problem, settings, X_new, budget):
     """Efficiency, seconds charged, compile seconds, gradients per draw, draws, largest R-hat over test inputs."""
     started, first, last = time.perf_counter(), [], []
 
@@ -87,33 +79,33 @@ def measured(run, target, settings, X_new, budget):
         if not first:
             first.append(time.perf_counter() - started)
 
-    u, stats = run(target, settings, report, budget)
+    u, stats = run(problem, settings, report, budget)
     calls = np.diff(last)
-    warmup = inference.settings.calls(settings.warmup)
-    compile_seconds = first[0] - calls[0]  # the next call, whose temperature is nearly the same
+    warmup = calls_of(settings.warmup)
+    compile_seconds = first[0] - calls[0]  # the next call, whose tempering is nearly the same
     sampling = calls[warmup - 1 :].sum()
     kept = u.shape[1]
     charged = sampling + (calls[: warmup - 1].sum() + np.median(calls)) * kept / DRAWS
-    f = np.asarray(predictive_means(target, jnp.asarray(u), X_new))
+    f = np.asarray(predictive_means(problem, jnp.asarray(u), X_new))
     dataset = az.convert_to_dataset({"f": f})
     mcse = az.mcse(dataset)["f"].values
     r_hat = float(az.rhat(dataset)["f"].max())
     return 1.0 / np.median(mcse**2 * charged), charged, compile_seconds, stats["n_steps"].mean(), kept, r_hat
 
 
-def ours(target, settings, report, budget):
+def ours(problem, settings, report, budget):
     """Infinite-dimensional HMC."""
-    u, _, stats = infinite_hmc.run_infinite_hmc(target, settings, jax.random.key(1), report)
+    u, _, stats = settings.draw_u(problem, jax.random.key(1), report)
     return u, stats
 
 
-def theirs(target, settings, report, budget):
+def theirs(problem, settings, report, budget):
     """NumPyro's NUTS, stopped at the budget after whole calls of its sampling phase."""
-    warmup = inference.settings.calls(settings.warmup)
-    states = nuts._start(target, jax.random.key(1), settings)
+    warmup = calls_of(settings.warmup)
+    states = nuts._start(problem, jax.random.key(1), settings.kernel_settings, settings.chains)
     kept, began = [], None
-    for number in range(warmup + inference.settings.calls(settings.draws)):
-        states, moves = nuts._advance(target, states, settings)
+    for number in range(warmup + calls_of(settings.draws)):
+        states, moves = nuts._advance(problem, states, settings.kernel_settings)
         moves = jax.tree.map(np.asarray, moves)
         report(0.0, "")
         if number == warmup - 1:
@@ -137,8 +129,10 @@ def main(shared, cells):
         network = bnn.BayesianNetwork(bnn.mlp(depth), width)
         chains = {"chains": CHAINS, "warmup": WARMUP, "draws": DRAWS}
         collapsed, everything = bnn.Gaussian(), ReadoutSampled()
-        a = measured(ours, Target(X, Y, network, collapsed), inference.InfiniteHMC(**chains), X_new, BUDGET)
-        b = measured(theirs, Target(X, Y, network, everything), inference.NUTS(**chains), X_new, BUDGET)
+        a = measured(
+            ours, CollapsedProblem.of(network, X, Y, collapsed), inference.InfiniteHMC(**chains), X_new, BUDGET
+        )
+        b = measured(theirs, CollapsedProblem.of(network, X, Y, everything), inference.NUTS(**chains), X_new, BUDGET)
         print(
             f"{name:9} {depth:5d} {width:5d} | {a[0]:10.3g} {a[1]:8.1f} {a[2]:8.1f} {a[3]:6.1f} {a[5]:6.3f}"
             f" | {b[0]:11.3g} {b[1]:8.1f} {b[2]:8.1f} {b[3]:6.1f} {b[4]:6d} {b[5]:6.3f} | {a[0] / b[0]:6.1f}",

@@ -20,25 +20,24 @@ from matplotlib.figure import Figure  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn import inference  # noqa: E402
-from bayes_nn.inference.infinite_hmc import run_infinite_hmc  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
-from bayes_nn.parallel import map_islands  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
+from bayes_nn.runtime.devices import map_over_devices  # noqa: E402
 
 SETTINGS = inference.InfiniteHMC(chains=2, warmup=300, draws=200)
 
 
 @jax.jit
-def watched(target, u):
+def watched(problem, u):
     """E[f | z] at 50 training inputs, and the log likelihood, of every draw."""
 
-    def one(target, u):
-        values = target.values(u)
-        process = target.prior.process(values, target.X, target.X[:50])
-        mean, _ = process.predict(target.Y, target.likelihood.noise_variance(values))
-        return jnp.append(mean[:, 0], target.log_likelihood(u))
+    def one(problem, u):
+        values = problem.values(u)
+        process = problem.process(values, problem.X[:50])
+        mean, _ = process.predict(problem.Y, problem.noise_variance(values))
+        return jnp.append(mean[:, 0], problem.log_likelihood(u))
 
     flat = u.reshape(-1, u.shape[-1])
-    return map_islands(one, len(flat))(target, flat).reshape(*u.shape[:2], -1)
+    return map_over_devices(one, len(flat))(problem, flat).reshape(*u.shape[:2], -1)
 
 
 def main(widths):
@@ -53,11 +52,11 @@ def main(widths):
         found = []
         for width in widths:
             network = bnn.BayesianNetwork(bnn.mlp(depth), width)
-            target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, bnn.Gaussian())
+            problem = CollapsedProblem.of(network, jnp.asarray(X), jnp.asarray(y)[:, None], bnn.Gaussian())
             started = time.perf_counter()
-            u, _, stats = run_infinite_hmc(target, SETTINGS, jax.random.key(1))
+            u, _, stats = SETTINGS.draw_u(problem, jax.random.key(1))
             seconds = time.perf_counter() - started
-            quantities = az.convert_to_dataset({"f": np.asarray(watched(target, jnp.asarray(u)))})
+            quantities = az.convert_to_dataset({"f": np.asarray(watched(problem, jnp.asarray(u)))})
             ess = 1e3 * float(np.median(az.ess(quantities)["f"])) / stats["n_steps"].sum()
             found.append((stats["acceptance_rate"].mean(), stats["step_size"].mean(), ess))
             print(f"{depth:5d} {width:6d} {found[-1][0]:11.3f} {found[-1][1]:6.3f} {stats['n_steps'].mean():15.1f}"

@@ -23,11 +23,11 @@ from matplotlib.figure import Figure  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 from bayes_nn import inference  # noqa: E402
-from bayes_nn.inference.target import Target  # noqa: E402
-from bayes_nn.network import readout_features  # noqa: E402
-from bayes_nn.parallel import map_islands  # noqa: E402
-from bayes_nn.priors.dual_activations import dual  # noqa: E402
-from bayes_nn.priors.gaussian_process import KernelProcess  # noqa: E402
+from bayes_nn.architecture.network import readout_features  # noqa: E402
+from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
+from bayes_nn.priors.gaussian.gaussian_process import KernelProcess  # noqa: E402
+from bayes_nn.priors.kernels.dual_activations import dual  # noqa: E402
+from bayes_nn.runtime.devices import map_over_devices  # noqa: E402
 
 ROWS, WEIGHT_STD, BIAS_STD = 200, 1.4, 0.3
 LIKELIHOOD = bnn.Gaussian(0.7)
@@ -61,7 +61,7 @@ def gradients_along(activation, covariances, Y):
 
 
 @partial(jax.jit, static_argnames=("parts", "draws"))
-def prior_draws(target, parts, first, gradients, key, draws):
+def prior_draws(problem, parts, first, gradients, key, draws):
     """Log likelihood of networks drawn from the prior, and one control variate of mean 0 for every hidden layer.
 
     It is the change of log Z, to first order, by what a layer's covariance differs by from its mean given the layer
@@ -69,27 +69,27 @@ def prior_draws(target, parts, first, gradients, key, draws):
     """
 
     def one(shared, key):
-        target, first, gradients = shared
-        u = target.sample_prior(key)
-        values, before, controls = target.values(u), first, []
+        problem, first, gradients = shared
+        u = problem.sample_prior(key)
+        values, before, controls = problem.values(u), first, []
         for part, gradient in zip(parts, gradients, strict=True):
-            Phi = readout_features(part, values, target.X)
+            Phi = readout_features(part, values, problem.X)
             controls.append(jnp.vdot(gradient, Phi @ Phi.T - after(part.layers[1], before)))
             before = Phi @ Phi.T
-        return target.log_likelihood(u), jnp.stack(controls)
+        return problem.log_likelihood(u), jnp.stack(controls)
 
-    return map_islands(one, draws)((target, first, gradients), jax.random.split(key, draws))
+    return map_over_devices(one, draws)((problem, first, gradients), jax.random.split(key, draws))
 
 
 def by_importance(network, X, y, draws):
     """log Z and its standard error, by regression on the control variates and the delta method."""
-    target = Target(jnp.asarray(X), jnp.asarray(y)[:, None], network, LIKELIHOOD)
-    net, first = network.net, WEIGHT_STD**2 * target.X @ target.X.T / X.shape[1] + BIAS_STD**2
+    problem = CollapsedProblem.of(network, jnp.asarray(X), jnp.asarray(y)[:, None], LIKELIHOOD)
+    net, first = network.net, WEIGHT_STD**2 * problem.X @ problem.X.T / X.shape[1] + BIAS_STD**2
     parts, covariances = tuple(bnn.Serial(*net.layers[: 2 * i + 3]) for i in range(net.depth)), [first]
     for part in parts:
         covariances.append(after(part.layers[1], covariances[-1]))
-    gradients = gradients_along(net.layers[1], covariances[1:], target.Y)
-    drawn = prior_draws(target, parts, first, gradients, jax.random.key(1), draws)
+    gradients = gradients_along(net.layers[1], covariances[1:], problem.Y)
+    drawn = prior_draws(problem, parts, first, gradients, jax.random.key(1), draws)
     log_likelihood, controls = (np.asarray(one) for one in drawn)
     shift = log_likelihood.max()
     ratio = np.exp(log_likelihood - shift)

@@ -1,19 +1,21 @@
 """Fitting priors to data and judging them: samplers, evidence, comparison, the verdict."""
 
-from bayes_nn.inference.after_kernel import AfterKernel, after_kernel
-from bayes_nn.inference.agreement import agreement
-from bayes_nn.inference.alignment import KernelAlignment, alignment, kernel_alignment
-from bayes_nn.inference.evidence_curve import EvidenceCurve, evidence_curve
-from bayes_nn.inference.evidence_methods import log_evidence
-from bayes_nn.inference.feature_plots import plot_features
-from bayes_nn.inference.fine_tuning import FineTuning, fine_tuning
-from bayes_nn.inference.learning_curves import LearningCurves, learning_curves
-from bayes_nn.inference.neuron_use import NeuronUse, neuron_use
-from bayes_nn.inference.reweighting import Reweighting, reweighting
-from bayes_nn.inference.settings import HMC, NUTS, SMC, InfiniteHMC
-from bayes_nn.inference.sweep import Sweep, sweep
-from bayes_nn.inference.transfer import Transfer, transfer
-from bayes_nn.inference.width_slope import WidthSlope, width_slope
+from bayes_nn.inference.comparison.closeness_to_training import agreement
+from bayes_nn.inference.comparison.evidence_curve import EvidenceCurve, evidence_curve
+from bayes_nn.inference.comparison.feature_plot import plot_features
+from bayes_nn.inference.comparison.learning_curves import LearningCurves, learning_curves
+from bayes_nn.inference.comparison.sweep import Sweep, sweep
+from bayes_nn.inference.evidence.log_evidence import log_evidence
+from bayes_nn.inference.evidence.width_slope import WidthSlope, width_slope
+from bayes_nn.inference.features.after_kernel import AfterKernel, after_kernel
+from bayes_nn.inference.features.alignment import KernelAlignment, alignment, kernel_alignment
+from bayes_nn.inference.features.fine_tuning import FineTuning, fine_tuning
+from bayes_nn.inference.features.neuron_use import NeuronUse, neuron_use
+from bayes_nn.inference.features.reweighting import Reweighting, reweighting
+from bayes_nn.inference.features.transfer import Transfer, transfer
+from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
+from bayes_nn.inference.sampling.nuts import HMC, NUTS
+from bayes_nn.inference.sampling.smc import SMC
 
 __all__ = [
     "HMC",

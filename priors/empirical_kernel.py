@@ -1,24 +1,32 @@
 """The neural tangent kernel of finite networks, before or after training, as a prior over functions."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from bayes_nn.architecture import Serial, checked_net
-from bayes_nn.hyperparameters import StandardDeviation, checked_std, is_inferred
-from bayes_nn.network import Values, parameter_shapes
-from bayes_nn.priors.empirical_ntk import empirical_ntk
-from bayes_nn.priors.gaussian_process import KernelProcess
-from bayes_nn.priors.prior import Latents, Prior
+from bayes_nn.architecture.equality import Identity
+from bayes_nn.architecture.network import Values, parameter_shapes
+from bayes_nn.architecture.serial import Serial, checked_net
+from bayes_nn.architecture.standard_deviations import StandardDeviation, checked_std, is_inferred, prior_of
+from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
+from bayes_nn.priors.kernels.empirical_ntk import empirical_ntk
+from bayes_nn.priors.prior import GaussianProcessMixture, Latents
 
 
 def default_output_std() -> dist.Distribution:
-    """Prior of an output_std that is left out: median 1, within a factor of 7 of it nineteen times of twenty."""
+    """Prior of an output_std that is left out: median 1, between 1/7 and 7 with probability 0.95.
+
+    Example:
+        >>> float(default_output_std().icdf(0.5))
+        1.0
+    """
     return dist.LogNormal(0.0, 1.0)
 
 
-class EmpiricalNTK(Prior):
+class EmpiricalNTK(GaussianProcessMixture):
     """The NTK of finite networks at given parameters, averaged over them, as the kernel of a Gaussian process.
 
     At the initial parameters it is a prior: the finite-width counterpart of :class:`NTK`. At trained parameters the
@@ -75,8 +83,8 @@ class EmpiricalNTK(Prior):
             )
 
     def hyperparameters(self) -> Latents:
-        """The output_std, where it is inferred; the standard deviations of the networks are theirs."""
-        return {"output_std": self.output_std} if is_inferred(self.output_std) else {}
+        """The output_std, where it is inferred."""
+        return {"output_std": prior_of(self.output_std)} if is_inferred(self.output_std) else {}
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The averaged kernel times ``output_std^2``."""
@@ -95,12 +103,9 @@ class EmpiricalNTK(Prior):
 
         return jnp.mean(jax.lax.map(one, self._parameters), axis=0)
 
-    def __eq__(self, other: object) -> bool:
-        """Itself alone: compiled code holds the parameters."""
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
+    def _fields(self) -> dict[str, Any]:
+        """Equal to itself alone: compiled code holds the parameters."""
+        return {"itself": Identity(self)}
 
 
 def _stacked(net: Serial, parameters: Values) -> Values:

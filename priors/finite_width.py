@@ -2,19 +2,13 @@
 
 from jaxtyping import Array, Float
 
-from bayes_nn.architecture import Serial, checked_net, checked_width
-from bayes_nn.network import (
-    hidden_weight_priors,
-    hyperparameter_priors,
-    parameter_shapes,
-    readout_features,
-    standard_normal,
-)
-from bayes_nn.priors.gaussian_process import FeatureProcess
-from bayes_nn.priors.prior import Latents, Prior
+from bayes_nn.architecture.network import hidden_weight_priors, parameter_shapes, readout_features, standard_normal
+from bayes_nn.architecture.serial import Serial, checked_width
+from bayes_nn.priors.gaussian.gaussian_process import FeatureProcess
+from bayes_nn.priors.prior import ArchitecturePrior, Latents
 
 
-class BayesianNetwork(Prior):
+class BayesianNetwork(ArchitecturePrior):
     """A finite network as a prior over functions, ``f = Phi_z v`` with the readout v integrated out.
 
     Args:
@@ -32,15 +26,12 @@ class BayesianNetwork(Prior):
 
     learns_features = True
     function_site = "readout"
+    single_precision_steps = True
 
     def __init__(self, net: Serial, width: int) -> None:
-        self.net = checked_net(net)
+        super().__init__(net)
         self.widths = checked_width(width, net.depth)
         self.name = f"{type(self).__name__}({net.name}, width={width})"
-
-    def hyperparameters(self) -> Latents:
-        """The inferred standard deviations of the architecture."""
-        return hyperparameter_priors(self.net)
 
     def hidden_weights(self, input_shape: tuple[int, ...]) -> Latents:
         """Standard-normal hidden weights and biases."""
@@ -57,7 +48,7 @@ class BayesianNetwork(Prior):
         return FeatureProcess(readout_features(self.net, values, X), new)
 
     def process_for_steps(self, values: dict[str, Array], X: Array, angle: Array) -> FeatureProcess:
-        """The same process, to be differentiated for a trajectory whose steps have this angle, radians."""
+        """The same process, the slopes at kinks smoothed over what a unit moves in a step of this angle, radians."""
         return FeatureProcess(readout_features(self.net, values, X, angle), None)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from bayes_nn.priors.infinite_width import Kernels
+from bayes_nn.priors.kernels.kernel_recursion import Kernels
 
 if TYPE_CHECKING:
     from gpjax.kernels import AbstractKernel
@@ -17,6 +17,10 @@ class GradientFlow(NamedTuple):
     Attributes:
         mean: (T, C).
         covariance: of f between test inputs, without observation noise, the same for every output.
+
+    Example:
+        >>> GradientFlow(mean=jnp.zeros((2, 1)), covariance=jnp.eye(2)).mean.shape
+        (2, 1)
     """
 
     mean: Float[Array, "T C"]
@@ -34,10 +38,11 @@ def gradient_flow(
 ) -> GradientFlow:
     """Networks of infinite width trained by gradient flow on ``|f - Y|^2 / (2 N C)`` for some time.
 
-    With an NTK all layers are trained: kernel T moves the outputs, which start as draws of the NNGP K (Lee et al. 2019,
-    arXiv:1902.06720, eqs. 14 and 15). With an NNGP kernel, or any other GPJax kernel, the readout alone is (eqs. S9
-    and S10): at infinite time and without ridge that ensemble is the Bayesian posterior of noiseless data, which NTK
-    training gives no posterior of. Time is the number of gradient steps times the learning rate.
+    With an NTK all layers are trained: the outputs start as draws of the NNGP and move by the NTK (Lee et al. 2019,
+    arXiv:1902.06720, eqs. 14 and 15). With an NNGP kernel, or any other GPJax kernel, only the readout is trained
+    (eqs. S9 and S10): at infinite time and without ridge that ensemble is the Bayesian posterior of noiseless data.
+    The ensemble of networks whose layers are all trained is no Bayesian posterior. Time is the number of gradient
+    steps times the learning rate.
 
     Args:
         kernel: ``priors.NTK(net).kernel``, ``priors.NNGP(net).kernel`` or any GPJax kernel.
@@ -82,7 +87,7 @@ def gradient_flow(
 
 def _kernels(kernel: "AbstractKernel", x: Array, y: Array | None) -> Kernels:
     """The kernel the outputs start with, and where all layers are trained the one that moves them."""
-    from bayes_nn.priors.gpjax_kernel import InfiniteWidthKernel
+    from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
 
     if isinstance(kernel, InfiniteWidthKernel) and kernel.kind == "ntk":
         return kernel.both(x, y)

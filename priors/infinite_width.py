@@ -1,128 +1,67 @@
-"""Infinite-width kernels of an architecture, by a recursion over whole kernel matrices."""
+"""The infinite-width limits of an architecture as priors: NNGP and NTK."""
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from bayes_nn.architecture import Serial
-from bayes_nn.layers import Flatten
-from bayes_nn.network import Values, layer_stds, parameter_shapes
-from bayes_nn.priors.covariance import Covariance, Variances, input_covariance, input_variance, pools_later, propagate
-from bayes_nn.priors.tiles import Start, fill
+from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
+from bayes_nn.priors.kernels.kernel_recursion import Kind, check_inputs, kernel_diagonal, kernel_matrix
+from bayes_nn.priors.prior import ArchitecturePrior
 
-Kind = Literal["nngp", "ntk"]
+if TYPE_CHECKING:
+    from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
 
 
-class Kernels(NamedTuple):
-    """Kernel matrices of one architecture; None where not asked for."""
+class _InfiniteWidth(ArchitecturePrior):
+    """Shared by the two infinite-width limits, which differ in the recursion alone."""
 
-    nngp: Float[Array, "N M"]
-    ntk: Float[Array, "N M"] | None
+    kind: Kind
 
+    @property
+    def kernel(self) -> "InfiniteWidthKernel":
+        """A GPJax kernel; inferred standard deviations are trainable and start at their prior median."""
+        from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
 
-def check_inputs(net: Serial, input_shape: Sequence[int]) -> None:
-    """Refuse inputs the architecture does not fit.
+        return InfiniteWidthKernel(self.net, self.kind)
 
-    Raises:
-        ValueError: saying which layer does not, or that positions are left at the readout.
-    """
-    parameter_shapes(net, tuple(input_shape), (2,) * net.depth)
+    def check_inputs(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse inputs the architecture does not fit."""
+        check_inputs(self.net, input_shape)
 
-
-def _self_covariance(net: Serial, stds: list, X: Array, tangent: bool) -> tuple[Covariance, list[Array]]:
-    """Every input with itself through the whole network, and the variances that enter each nonlinearity."""
-    variances = Variances.record()
-    state = input_variance(X, paired=pools_later(net.layers))
-    return propagate(net.layers, state, iter(stds), variances, tangent), variances.recorded
-
-
-def kernel_diagonal(net: Serial, values: Values, X: Float[Array, "N *shape"], kind: Kind) -> Float[Array, " N"]:
-    """The kernel of every input with itself; arguments as in :func:`kernel_matrix`."""
-    check_inputs(net, X.shape[1:])
-    return _kernel_diagonal(net, values, X, kind)
+    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
+        """The kernel matrices under the given standard deviations."""
+        K = kernel_matrix(self.net, values, X, kind=self.kind)
+        if X_new is None:
+            return KernelProcess(K)
+        K_new = kernel_matrix(self.net, values, X_new, X, kind=self.kind)
+        return KernelProcess(K, K_new, kernel_diagonal(self.net, values, X_new, self.kind))
 
 
-@partial(jax.jit, static_argnames=("net", "kind"))
-def _kernel_diagonal(net: Serial, values: Values, X: Array, kind: Kind) -> Array:
-    state, _ = _self_covariance(net, layer_stds(net, values, X.dtype), X, kind == "ntk")
-    return state.kernels[-1][:, 0]
-
-
-def kernel_matrices(
-    net: Serial,
-    values: Values,
-    X: Float[Array, "N *shape"],
-    X_other: Float[Array, "M *shape"] | None = None,
-    *,
-    ntk: bool = True,
-) -> Kernels:
-    """The NNGP kernel and the NTK of an architecture between two sets of inputs, in one recursion.
-
-    NNGP (Lee et al. 2018, arXiv:1711.00165, eq. 5): ``K_l = w_l^2 E[phi phi] + b_l^2``. NTK (Jacot et al.
-    2018, theorem 1): ``T_l = K_l + w_l^2 E[phi' phi'] T_(l-1)``, with ``T_0 = K_0``. What convolutions, pooling,
-    residual connections and layer normalisation do is in :mod:`bayes_nn.priors.covariance`.
+class NNGP(_InfiniteWidth):
+    """The infinite-width limit of a Bayesian network (Neal 1996; Lee et al. 2018, arXiv:1711.00165).
 
     Args:
         net: the architecture.
-        values: standard deviations by site name (``weight_std_0``, ...); where one is missing, the architecture's
-            number or its prior's median. Differentiable.
-        X: inputs (N, d), (N, T, C) or (N, H, W, C), float32 or float64; the kernels have their precision.
-        X_other: other inputs; left out, the Gram matrix of ``X``, whose diagonal is then exact.
-        ntk: whether the NTK is wanted as well.
-
-    Raises:
-        ValueError: if the architecture does not fit such inputs.
 
     Example:
         >>> import bayes_nn as bnn
-        >>> net = bnn.Serial(bnn.Conv(), bnn.Relu(), bnn.GlobalAvgPool(), bnn.Dense())
-        >>> kernel_matrices(net, {}, jnp.ones((5, 8, 8, 1))).ntk.shape
-        (5, 5)
+        >>> NNGP(bnn.mlp(depth=2)).kernel.kind
+        'nngp'
     """
-    check_inputs(net, X.shape[1:])
-    if X_other is not None and X_other.shape[1:] != X.shape[1:]:
-        raise ValueError(f"inputs of shapes {X.shape[1:]} and {X_other.shape[1:]} cannot be compared")
-    return _kernel_matrices(net, values, X, X_other, ntk)
+
+    kind: Kind = "nngp"
 
 
-@partial(jax.jit, static_argnames=("net", "ntk"))
-def _kernel_matrices(net: Serial, values: Values, X: Array, X_other: Array | None, ntk: bool) -> Kernels:
-    stds = layer_stds(net, values, X.dtype)
-    if isinstance(net.layers[0], Flatten):  # the same kernel from one product of matrices
-        X, X_other = X.reshape(len(X), -1), None if X_other is None else X_other.reshape(len(X_other), -1)
-    itself, rows = _self_covariance(net, stds, X, ntk)
-    other = X if X_other is None else X_other
-    columns = rows if X_other is None else _self_covariance(net, stds, other, ntk)[1]
-    paired = pools_later(net.layers)
+class NTK(_InfiniteWidth):
+    """The neural tangent kernel as a prior (Jacot et al. 2018, arXiv:1806.07572).
 
-    def tile(row: Start, column: Start, height: int, width: int) -> tuple[Array, ...]:
-        def cut(arrays: list[Array], start: Start, length: int) -> list[Array]:
-            return [jax.lax.dynamic_slice_in_dim(one, start, length) for one in arrays]
+    Args:
+        net: the architecture.
 
-        state = input_covariance(cut([X], row, height)[0], cut([other], column, width)[0], paired)
-        variances = Variances.known(cut(rows, row, height), cut(columns, column, width))
-        blocks = propagate(net.layers, state, iter(stds), variances, ntk).kernels
-        if X_other is None:
-            same = (row + jnp.arange(height))[:, None] == column + jnp.arange(width)
-            exact = cut(itself.kernels, row, height)
-            blocks = [jnp.where(same, diagonal, block) for diagonal, block in zip(exact, blocks, strict=True)]
-        return tuple(blocks)
+    Example:
+        >>> import bayes_nn as bnn
+        >>> NTK(bnn.mlp(depth=2)).kernel.kind
+        'ntk'
+    """
 
-    positions = 1
-    for length in X.shape[1:-1]:
-        positions *= length ** (2 if paired else 1)
-    shape = (len(X), len(other))
-    matrices = fill(tile, shape, 1 + ntk, X.dtype, symmetric=X_other is None, positions=positions)
-    return Kernels(matrices[0], matrices[1] if ntk else None)
-
-
-def kernel_matrix(
-    net: Serial, values: Values, X: Array, X_other: Array | None = None, kind: Kind = "nngp"
-) -> Float[Array, "N M"]:
-    """One of :func:`kernel_matrices`."""
-    kernels = kernel_matrices(net, values, X, X_other, ntk=kind == "ntk")
-    return kernels.nngp if kernels.ntk is None else kernels.ntk
+    kind: Kind = "ntk"

@@ -13,8 +13,9 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 from paramax import AbstractUnwrappable, NonTrainable, unwrap
 
-from bayes_nn.priors.gaussian_process import KernelProcess
-from bayes_nn.priors.prior import Latents, Prior
+from bayes_nn.architecture.equality import Identity
+from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
+from bayes_nn.priors.prior import GaussianProcessMixture, Latents
 
 if TYPE_CHECKING:
     from gpjax.kernels import AbstractKernel
@@ -26,7 +27,7 @@ DEFAULT_SPREAD = 0.75
 TAKEN = ("noise_std", "whitened_f", "f", "y")
 
 
-class KernelPrior(Prior):
+class KernelPrior(GaussianProcessMixture):
     """A Gaussian process with any GPJax kernel.
 
     Positive trainable parameters (``PositiveReal``, and ``NonNegativeReal`` where it is not 0) are inferred under
@@ -35,7 +36,7 @@ class KernelPrior(Prior):
     ``"lengthscale"``, or ``"kernels_0_lengthscale"`` in a sum. They are on the scale that the model sees: inputs are
     standardised first by default.
 
-    Two priors on the same kernel object with the same ``parameters`` are equal.
+    Two priors on the same kernel object with equal ``parameters`` and names are equal.
 
     Args:
         kernel: a GPJax kernel.
@@ -127,17 +128,9 @@ class KernelPrior(Prior):
             return KernelProcess(K)
         return KernelProcess(K, kernel.cross_covariance(X_new, X), lx.diagonal(kernel.diagonal(X_new)))
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, KernelPrior)
-            and self.kernel is other.kernel
-            and self.name == other.name
-            and self.given.keys() == other.given.keys()
-            and all(_same(value, other.given[one]) for one, value in self.given.items())
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.name))
+    def _fields(self) -> Mapping[str, Any]:
+        """The kernel by identity: GPJax kernels that hold arrays cannot be hashed."""
+        return {"kernel": Identity(self.kernel), "name": self.name, "given": self.given}
 
 
 def _is_wrapped(node: Any) -> bool:
@@ -239,10 +232,3 @@ def _checked_value(name: str, parameter: Any, value: Any) -> Float[np.ndarray, "
     if not (np.isfinite(number).all() and above.all() and (number < high).all()):
         raise ValueError(f"{name} lies between {low:g} and {high:g}; got {value!r}")
     return number
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two entries of ``parameters`` are the same: distributions by identity, numbers by value."""
-    if isinstance(one, dist.Distribution) or isinstance(other, dist.Distribution):
-        return one is other
-    return np.array_equal(one, other)

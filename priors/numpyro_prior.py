@@ -11,8 +11,7 @@ from jaxtyping import Array, Float
 from numpyro import handlers
 from numpyro.distributions import biject_to
 
-from bayes_nn.likelihood import Likelihood
-from bayes_nn.priors.gaussian_process import Process
+from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.priors.prior import Latents, Prior
 
 Site = dict[str, Any]
@@ -27,7 +26,11 @@ class Latent(NamedTuple):
     Attributes:
         name: of the site.
         shape: on its own scale.
-        unconstrained_shape: of the unconstrained latent, which is smaller where a constraint takes freedom away.
+        unconstrained_shape: of the unconstrained latent; a simplex of K numbers, for one, has K - 1.
+
+    Example:
+        >>> Latent("weights", shape=(3,), unconstrained_shape=(2,)).size
+        2
     """
 
     name: str
@@ -77,10 +80,6 @@ class NumPyroPrior(Prior):
         self.learns_features = bool(learns_features)
         self.name = name or f"NumPyroPrior({getattr(model, '__name__', type(model).__name__)})"
 
-    def hyperparameters(self) -> Latents:
-        """None that could be told without the data; see :meth:`latents`."""
-        return {}
-
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse a model that does not run on any number of inputs of a shape, or whose latents cannot be sampled."""
         few, more = (self.latent_sites(jnp.zeros((rows, *input_shape))) for rows in (3, 4))
@@ -95,13 +94,6 @@ class NumPyroPrior(Prior):
         """Distributions of the latents, those of dependent ones given one draw of the others."""
         sites = self.trace(X, key=jax.random.key(0))
         return {name: site["fn"] for name, site in sites.items() if is_latent(site)}
-
-    def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> Process:
-        """None: a NumPyro model is not a mixture of Gaussian processes."""
-        raise ValueError(
-            f"{self.name} is a NumPyro model and no mixture of Gaussian processes, which this needs; "
-            "fit, compare and log_evidence take it"
-        )
 
     def model(self, likelihood: Likelihood) -> Callable:
         """The NumPyro model itself; the likelihood is its own."""
@@ -147,9 +139,9 @@ class NumPyroPrior(Prior):
             except Exception as error:
                 raise ValueError(_failure(self.name, X, y, error)) from error
             for site in sites.values():
-                complaint = _complaint(site)
-                if complaint:
-                    raise ValueError(f"{self.name}: {complaint}")
+                reason = _why_refused(site)
+                if reason:
+                    raise ValueError(f"{self.name}: {reason}")
                 if is_latent(site):
                     shape = site["fn"].shape()
                     found.append(Latent(site["name"], shape, biject_to(site["fn"].support).inverse_shape(shape)))
@@ -163,17 +155,28 @@ class NumPyroPrior(Prior):
 
 
 def observed(likelihood: Likelihood, Y: Float[Array, "N C"]) -> Array:
-    """Encoded targets as a NumPyro model reads them: (N,), or (N, C) for several outputs; numbers of classes."""
+    """Encoded targets as a NumPyro model reads them: (N,), or (N, C) for several outputs; numbers of classes.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> observed(bnn.Gaussian(), jnp.ones((4, 1))).shape, observed(bnn.Gaussian(), jnp.ones((4, 2))).shape
+        ((4,), (4, 2))
+    """
     y = likelihood.observed(Y)
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def is_latent(site: Site) -> bool:
-    """Whether a site is drawn and is not that of the targets."""
+    """Whether a site is drawn and is not that of the targets.
+
+    Example:
+        >>> is_latent({"type": "sample", "is_observed": False, "name": "slope"})
+        True
+    """
     return site["type"] == "sample" and not site["is_observed"] and site["name"] != OBSERVED
 
 
-def _complaint(site: Site) -> str:
+def _why_refused(site: Site) -> str:
     """Why a site cannot be sampled or its evidence not be compared; empty where it can."""
     name, kind = site["name"], site["type"]
     if kind == "param":

@@ -1,32 +1,41 @@
-"""What every prior here is: a mixture of Gaussian processes, ``f | z ~ GP(0, K_z)``, ``z ~ p(z)``."""
+"""What every prior here is: a prior over functions, most of them mixtures of Gaussian processes."""
 
 import abc
+import copy
 from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
-import jax
 import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
-from numpyro.distributions import constraints
 
-from bayes_nn.likelihood import Gaussian, Likelihood
-from bayes_nn.network import standard_normal
-from bayes_nn.priors.gaussian_process import Process
+from bayes_nn.architecture.equality import ByFields
+from bayes_nn.architecture.network import fixed_stds, hyperparameter_priors, standard_normal
+from bayes_nn.architecture.serial import Serial, checked_net
+from bayes_nn.data.likelihoods.likelihood import Likelihood
+from bayes_nn.priors.collapsed_gaussian import CollapsedGaussian
+from bayes_nn.priors.gaussian.gaussian_process import Process
 
 Latents = dict[str, dist.Distribution]
 
 
-class Prior(abc.ABC):
+class Prior(ByFields, abc.ABC):
     """A prior over functions.
 
-    Two priors of one kind on the same architecture object are equal, so that code compiled for one serves both.
+    Two priors of one type are equal where their attributes are, so that code compiled for one serves both.
 
     Attributes:
         name: how tables and plots call it.
-        learns_features: whether z holds hidden weights that the data update.
+        learns_features: whether the latents z hold hidden weights that the data update.
         updated: whether the data update z at all; False only for frozen features.
-        peeks: whether the prior itself was made from the data, so that its evidence is a diagnosis and ranks nothing.
+        peeks: whether the prior was made from the targets that it is fitted to, so that its evidence counts them twice
+            and must not be compared with that of others.
         approximation: what makes its evidence given z an approximation, in words; empty where it is exact.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> bnn.priors.NNGP(bnn.mlp(depth=2)) == bnn.priors.NNGP(bnn.mlp(depth=2))
+        True
     """
 
     name: str
@@ -34,10 +43,6 @@ class Prior(abc.ABC):
     updated: bool = True
     peeks: bool = False
     approximation: str = ""
-
-    @abc.abstractmethod
-    def hyperparameters(self) -> Latents:
-        """Low-dimensional latents by site name: inferred standard deviations and scales."""
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse inputs of a shape that the prior is not for.
@@ -48,7 +53,6 @@ class Prior(abc.ABC):
         Raises:
             ValueError: saying why.
         """
-        self.hidden_weights(input_shape)
 
     def check_targets(self, likelihood: Likelihood, outputs: int) -> None:
         """Refuse targets that the prior is not for.
@@ -63,12 +67,80 @@ class Prior(abc.ABC):
         if not (self.updated or likelihood.conjugate):
             raise ValueError(f"{self.name} has a code length under Gaussian noise only: leave it out")
 
+    @abc.abstractmethod
+    def model(self, likelihood: Likelihood) -> Callable:
+        """The NumPyro model ``(X, Y=None)`` of the targets.
+
+        Args:
+            likelihood: of the targets, which come encoded, one column per class.
+        """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self).pop("_key", None)
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class GaussianProcessMixture(Prior):
+    """A mixture of Gaussian processes, ``f | z ~ GP(0, K_z)``, ``z ~ p(z)``.
+
+    Attributes:
+        function_site: site of the latents that f is linear in given z, sampled where the likelihood is not Gaussian.
+        single_precision_steps: whether gradients along a trajectory may be rounded to single precision. The steps are
+            accepted by densities in double precision.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> isinstance(bnn.BayesianNetwork(bnn.mlp(depth=1), width=8), GaussianProcessMixture)
+        True
+    """
+
+    function_site: ClassVar[str] = "whitened_f"
+    single_precision_steps: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def hyperparameters(self) -> Latents:
+        """Low-dimensional latents by site name: inferred standard deviations and scales."""
+
+    @abc.abstractmethod
+    def process(
+        self, values: dict[str, Array], X: Float[Array, "N *shape"], X_new: Float[Array, "T *shape"] | None = None
+    ) -> Process:
+        """The Gaussian process given z, at the training inputs and, if asked, at new ones.
+
+        Args:
+            values: latents and fixed numbers by site name.
+            X: training inputs.
+            X_new: new inputs.
+        """
+
+    def process_for_steps(self, values: dict[str, Array], X: Float[Array, "N *shape"], angle: Array) -> Process:
+        """:meth:`process`, to be differentiated along a trajectory: its derivatives may be smoothed.
+
+        Args:
+            values: latents and fixed numbers by site name.
+            X: training inputs.
+            angle: of the steps of the trajectory, radians.
+        """
+        return self.process(values, X)
+
+    def numbers(self) -> dict[str, float]:
+        """The fixed numbers that code compiled for the prior can do without, by site name."""
+        return {}
+
+    def without_numbers(self) -> Self:
+        """The prior without :meth:`numbers`, which then have to come with the values of the latents."""
+        return self
+
+    def check_inputs(self, input_shape: tuple[int, ...]) -> None:
+        """Refuse inputs of a shape that has no hidden weights."""
+        self.hidden_weights(input_shape)
+
     def hidden_weights(self, input_shape: tuple[int, ...]) -> Latents:
         """Hidden weights by site name for inputs of a shape; none for kernel priors."""
         return {}
-
-    #: Site of the whitened function that is sampled where the likelihood is not Gaussian.
-    function_site: str = "whitened_f"
 
     def function_weights(self, X: Float[Array, "N *shape"], outputs: int) -> Latents:
         """The standard-normal latents that f is linear in given z: the whitened f, or a network's readout."""
@@ -78,12 +150,6 @@ class Prior(abc.ABC):
         """All of z: hyperparameters (the noise too), hidden weights, and where f is sampled what it is linear in."""
         latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1:])
         return latents if likelihood.conjugate else latents | self.function_weights(X, outputs)
-
-    @abc.abstractmethod
-    def process(
-        self, values: dict[str, Array], X: Float[Array, "N d"], X_new: Float[Array, "T d"] | None = None
-    ) -> Process:
-        """The Gaussian process given z, at the training inputs and, if asked, at new ones."""
 
     def model(self, likelihood: Likelihood) -> Callable:
         """The NumPyro model ``(X, Y=None)``: the readout (or f) integrated out where the likelihood allows it.
@@ -102,9 +168,10 @@ class Prior(abc.ABC):
         def model(X: Array, Y: Array | None = None, outputs: int = 1) -> Array:
             outputs = outputs if Y is None else Y.shape[1]
             latents = self.latents(likelihood, X, outputs)
-            values = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
+            sampled = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
+            values = self.numbers() | likelihood.numbers() | sampled
             process = self.process(values, X)
-            if isinstance(likelihood, Gaussian):
+            if likelihood.conjugate:
                 collapsed = CollapsedGaussian(process, likelihood.noise_variance(values), X.shape[0], outputs)
                 return numpyro.sample("y", collapsed, obs=Y)
             given_f = likelihood.distribution(values, process.function(values[self.function_site])).to_event(1)
@@ -112,33 +179,36 @@ class Prior(abc.ABC):
 
         return model
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
 
-    def __hash__(self) -> int:
-        return hash((type(self), self.name))
+class ArchitecturePrior(GaussianProcessMixture):
+    """A mixture of Gaussian processes that an architecture gives rise to.
 
-    def __repr__(self) -> str:
-        return self.name
+    Args:
+        net: the architecture.
 
+    Raises:
+        ValueError: if it is no architecture.
 
-class CollapsedGaussian(dist.Distribution):
-    """``N(0, K_z + noise^2 I)`` for each of C outputs, as a NumPyro distribution over (N, C)."""
+    Example:
+        >>> import bayes_nn as bnn
+        >>> bnn.priors.NNGP(bnn.mlp(depth=1, weight_std=1.5, bias_std=0.0)).numbers()
+        {'weight_std_0': 1.5, 'weight_std_1': 1.5}
+    """
 
-    support = constraints.real_matrix
-    pytree_data_fields = ("process", "noise_variance")
+    def __init__(self, net: Serial) -> None:
+        self.net = checked_net(net)
+        self.name = f"{type(self).__name__}({net.name})"
 
-    def __init__(self, process: Process, noise_variance: Array, rows: int, outputs: int) -> None:
-        self.process, self.noise_variance = process, noise_variance
-        super().__init__(batch_shape=(), event_shape=(rows, outputs))
+    def hyperparameters(self) -> Latents:
+        """The inferred standard deviations of the architecture."""
+        return hyperparameter_priors(self.net)
 
-    def log_prob(self, value: Float[Array, "N C"]) -> Float[Array, ""]:
-        """Log evidence given z, in nats."""
-        return self.process.log_marginal(value, self.noise_variance)
+    def numbers(self) -> dict[str, float]:
+        """The fixed standard deviations of the architecture other than 0, by site name."""
+        return fixed_stds(self.net)
 
-    def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Float[Array, "... N C"]:
-        """Draws of noisy y from the prior given z."""
-        keys = jax.random.split(key, sample_shape).reshape(-1)
-        rows, outputs = self.event_shape
-        draws = jax.lax.map(lambda one: self.process.draw_prior(one, outputs, self.noise_variance), keys)
-        return draws.reshape(*sample_shape, rows, outputs)
+    def without_numbers(self) -> Self:
+        """The same prior on :attr:`Serial.without_numbers`."""
+        other = copy.copy(self)
+        other.net = self.net.without_numbers
+        return other

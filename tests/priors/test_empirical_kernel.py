@@ -9,8 +9,8 @@ from scipy import stats
 
 import bayes_nn as bnn
 from bayes_nn import priors
-from bayes_nn.network import apply, init
-from bayes_nn.priors.gaussian_process import KernelProcess
+from bayes_nn.architecture.network import apply, init
+from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 
 
 def fixed(depth=1):

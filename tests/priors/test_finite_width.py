@@ -7,7 +7,7 @@ import numpyro
 import pytest
 
 import bayes_nn as bnn
-from bayes_nn.network import readout_features
+from bayes_nn.architecture.network import readout_features
 
 
 def prior_outputs(activation, widths, weight_std, draws=200_000):

@@ -10,11 +10,11 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import priors
-from bayes_nn.inference.target import Target
-from bayes_nn.network import readout_features
-from bayes_nn.priors import tiles
-from bayes_nn.priors.gpjax_kernel import InfiniteWidthKernel
-from bayes_nn.priors.infinite_width import kernel_matrices, kernel_matrix
+from bayes_nn.architecture.network import readout_features
+from bayes_nn.inference.problem.collapsed import CollapsedProblem
+from bayes_nn.priors.kernels import tiles
+from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
+from bayes_nn.priors.kernels.kernel_recursion import kernel_matrices, kernel_matrix
 
 ACTIVATIONS = ["relu", "leakyrelu", "abs", "erf", "gelu", "sin", "cos", "rbf", "identity", "tanh"]
 OUTSIDE_EVIDENCE = {1: -239.731669, 2: -240.712583, 3: -240.350834}
@@ -81,19 +81,19 @@ def test_evidence_is_the_same_eager_jitted_and_differentiated(diabetes, make, ac
     X, y = jnp.asarray(diabetes[0][:60]), jnp.asarray(diabetes[1][:60, None])
     X = jnp.concatenate([X, X[:5]])
     y = jnp.concatenate([y, y[:5] + 0.1])
-    target = Target(X, y, make(bnn.mlp(depth=2, activation=activation)), bnn.Gaussian())
-    u = target.sample_prior(jax.random.key(3))
-    eager = float(target.log_likelihood(u))
-    assert float(jax.jit(target.log_likelihood)(u)) == pytest.approx(eager, abs=1e-6)
-    value, _ = jax.jit(jax.value_and_grad(target.log_likelihood))(u)
+    problem = CollapsedProblem.of(make(bnn.mlp(depth=2, activation=activation)), X, y, bnn.Gaussian())
+    u = problem.sample_prior(jax.random.key(3))
+    eager = float(problem.log_likelihood(u))
+    assert float(jax.jit(problem.log_likelihood)(u)) == pytest.approx(eager, abs=1e-6)
+    value, _ = jax.jit(jax.value_and_grad(problem.log_likelihood))(u)
     assert float(value) == pytest.approx(eager, abs=1e-6)
 
 
-def check_gradient(target, u, step=1e-5):
+def check_gradient(problem, u, step=1e-5):
     """Value equal with and without differentiation; gradient equal to central differences in every coordinate."""
     steps = u + step * jnp.concatenate([jnp.zeros((1, len(u))), jnp.eye(len(u)), -jnp.eye(len(u))])
-    values = jax.lax.map(jax.jit(target.log_likelihood), steps)
-    value, gradient = jax.jit(jax.value_and_grad(target.log_likelihood))(u)
+    values = jax.lax.map(jax.jit(problem.log_likelihood), steps)
+    value, gradient = jax.jit(jax.value_and_grad(problem.log_likelihood))(u)
     assert float(value) == pytest.approx(float(values[0]), abs=1e-6)
     central = (values[1 : 1 + len(u)] - values[1 + len(u) :]) / (2 * step)
     np.testing.assert_allclose(gradient, central, rtol=1e-6, atol=1e-6)
@@ -103,8 +103,8 @@ def check_gradient(target, u, step=1e-5):
 def test_gradient_of_the_evidence_agrees_with_finite_differences(diabetes, activation):
     """In every weight_std, bias_std and the noise_std; the NTK, whose recursion holds the NNGP's."""
     X, y = jnp.asarray(diabetes[0][:60]), jnp.asarray(diabetes[1][:60, None])
-    target = Target(X, y, priors.NTK(bnn.mlp(depth=2, activation=activation)), bnn.Gaussian())
-    check_gradient(target, target.sample_prior(jax.random.key(3)))
+    problem = CollapsedProblem.of(priors.NTK(bnn.mlp(depth=2, activation=activation)), X, y, bnn.Gaussian())
+    check_gradient(problem, problem.sample_prior(jax.random.key(3)))
 
 
 @pytest.mark.statistical
@@ -144,8 +144,8 @@ def images():
 
 def test_gradient_of_a_convolutional_evidence_agrees_with_finite_differences(images):
     y = jnp.asarray(np.random.default_rng(1).normal(size=(12, 1)))
-    target = Target(images, y, priors.NTK(conv_net(bnn.GlobalAvgPool())), bnn.Gaussian())
-    check_gradient(target, target.sample_prior(jax.random.key(3)))
+    problem = CollapsedProblem.of(priors.NTK(conv_net(bnn.GlobalAvgPool())), images, y, bnn.Gaussian())
+    check_gradient(problem, problem.sample_prior(jax.random.key(3)))
 
 
 def test_tiles_give_the_same_matrices_and_gradients_as_one_block(diabetes, images, monkeypatch):

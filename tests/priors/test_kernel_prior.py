@@ -111,7 +111,7 @@ def test_vector_of_lengthscales(small_data):
     X, y = small_data
     prior = priors.KernelPrior(gpx.kernels.RBF(lengthscale=[1.0, 1.0, 1.0]))
     posterior = bnn.fit(prior, X, y, NOISE, sampler=inference.SMC(particles=256))
-    assert posterior.target.n_hyperparameters == 4
+    assert posterior.problem.n_hyperparameters == 4
     assert posterior.values["lengthscale"].shape == (*posterior.shape, 3)
     lengthscale = posterior.to_datatree().posterior["lengthscale"]
     assert lengthscale.shape == (*posterior.shape, 3)
@@ -150,7 +150,8 @@ def test_equality_is_that_of_the_kernel_object_and_the_parameters():
     assert one == same
     assert hash(one) == hash(same)
     assert one != priors.KernelPrior(kernel, {"lengthscale": [1.0, 4.0], "variance": prior})
-    assert one != priors.KernelPrior(kernel, {"lengthscale": [1.0, 3.0], "variance": dist.LogNormal(0.0, 1.0)})
+    assert one == priors.KernelPrior(kernel, {"lengthscale": [1.0, 3.0], "variance": dist.LogNormal(0.0, 1.0)})
+    assert one != priors.KernelPrior(kernel, {"lengthscale": [1.0, 3.0], "variance": dist.LogNormal(0.0, 1.1)})
     assert one != priors.KernelPrior(kernel, {"lengthscale": [1.0, 3.0]})
     assert one != priors.KernelPrior(gpx.kernels.RBF(lengthscale=[1.0, 2.0]), {"lengthscale": [1.0, 3.0]})
 

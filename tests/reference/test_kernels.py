@@ -1,6 +1,7 @@
 """Kernels against outside figures, and 40-digit recursions where there are any."""
 
 import json
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +11,9 @@ from sklearn.datasets import load_diabetes
 
 import bayes_nn as bnn
 from bayes_nn import priors
-from bayes_nn.priors.gaussian_process import KernelProcess
-from bayes_nn.priors.infinite_width import kernel_matrix
-from bayes_nn.priors.log_marginal import JITTER
+from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
+from bayes_nn.priors.gaussian.log_marginal import JITTER
+from bayes_nn.priors.kernels.kernel_recursion import kernel_matrix
 
 #: Not carried: no finite network (ExpNormalized), the standard parameterisation, attention, and two that other layers
 #: give (ABRelu is LeakyRelu after a change of weight_std) or that quadrature cannot give to 1e-7 (a kink).
@@ -66,6 +67,17 @@ def test_kernels_match(reference):
     assert len(worst) == 80
 
 
+@partial(jax.jit, static_argnames=("net", "kind"))
+def evidence_and_gradient(weight_std, bias_std, noise_variance, X, y, net, kind):
+    """Log evidence under one W_std and one b_std for all layers, with its derivatives in these and the noise."""
+
+    def evidence(weight_std, bias_std, noise_variance):
+        stds = {f"weight_std_{i}": weight_std for i in range(4)} | {f"bias_std_{i}": bias_std for i in range(4)}
+        return KernelProcess(kernel_matrix(net, stds, X, kind=kind)).log_marginal(y, noise_variance)
+
+    return jax.value_and_grad(evidence, argnums=(0, 1, 2))(weight_std, bias_std, noise_variance)
+
+
 def test_evidence_and_its_derivatives_match(reference, shared):
     """Log evidence of ReLU, erf and GELU networks, depth 3, and its derivatives in W_std, b_std and noise variance."""
     figures = json.loads((shared / "reference" / "kernels" / "lml_grad_reference.json").read_text())
@@ -77,13 +89,8 @@ def test_evidence_and_its_derivatives_match(reference, shared):
         X = jnp.asarray(reference[1][f"input/{inputs}"])
         net = bnn.mlp(depth=3, activation=activation[:-3].lower(), weight_std=1.0, bias_std=1.0)
 
-        def evidence(weight_std, bias_std, noise_variance, net=net, kind=kind, X=X):
-            stds = {f"weight_std_{i}": weight_std for i in range(4)} | {f"bias_std_{i}": bias_std for i in range(4)}
-            K = kernel_matrix(net, stds, X, kind=kind)
-            return KernelProcess(K).log_marginal(y, noise_variance)
-
         at = figure["W_std"], figure["b_std"], figure["noise_var"]
-        value, gradient = jax.jit(jax.value_and_grad(evidence, argnums=(0, 1, 2)))(*at)
+        value, gradient = evidence_and_gradient(*at, X, y, net, kind)
         assert float(value) == pytest.approx(figure["lml"], abs=1e-7), name
         expected = [figure["grad_W_std"], figure["grad_b_std"], figure["grad_noise_var"]]
         np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-7, err_msg=name)

@@ -1,0 +1,1 @@
+"""Architectures: activations, layers, layers in series, and the finite network's parameters and outputs."""

@@ -1,0 +1,214 @@
+"""The command line: ``bayes-nn compare``, ``sweep``, ``fit`` and ``report``."""
+
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import bayes_nn as bnn
+from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
+from bayes_nn.cli.options import (
+    PRIORS,
+    Activation,
+    Checkpoint,
+    Data,
+    Depth,
+    Islands,
+    KeepDuplicates,
+    Likelihood,
+    Particles,
+    Seed,
+    Std,
+    Target,
+    TestFraction,
+    Widths,
+    named_likelihood,
+    named_priors,
+    one_line_errors,
+    training_and_test,
+    whole_numbers,
+)
+from bayes_nn.cli.printing import console, show_comparison, show_sweep
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does a finite network beat its infinite-width limit by learning features, or as a better prior?",
+)
+
+
+@app.command()
+@one_line_errors
+def compare(
+    data: Data,
+    target: Target = "target",
+    width: Widths = "64",
+    depth: Depth = 2,
+    priors: Annotated[
+        str | None, typer.Option(help=f"Which to compare, separated by commas: {', '.join(PRIORS)}.")
+    ] = None,
+    activation: Activation = "relu",
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    test_fraction: TestFraction = 0.25,
+    splits: Annotated[int, typer.Option(help="Random splits into training and test rows, averaged over.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
+    particles: Particles = 128,
+    islands: Islands = 4,
+    likelihood: Likelihood = "gaussian",
+    checkpoint: Checkpoint = None,
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Compare priors over functions on a data set, and say what explains the network's gain.
+
+    Fits the NNGP, the NTK, and for every width the scale mixture, frozen features (under Gaussian noise) and the
+    Bayesian network, or the priors named; prints the table and the verdict; writes a report, the result and a picture.
+
+    Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
+    """
+    X, y = inputs_and_target(read_table(data), target)
+    if splits < 1:
+        raise ValueError(f"--splits must be at least 1; got {splits}")
+    held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
+    net = bnn.mlp(depth, activation, weight_std, bias_std)
+    chosen_likelihood = named_likelihood(likelihood, noise_std)
+    chosen = priors or ("nngp,ntk,scale-mixture,network" + (",frozen" if chosen_likelihood.conjugate else ""))
+    candidates = named_priors([name.strip() for name in chosen.split(",")], net, whole_numbers(width, "--width"))
+    sampler = bnn.inference.SMC(particles=particles, islands=islands)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+        result = bnn.compare(
+            candidates,
+            X,
+            y,
+            key=seed,
+            splits=held_out,
+            likelihood=chosen_likelihood,
+            sampler=sampler,
+            duplicates="keep" if keep_duplicates else "error",
+            checkpoint=checkpoint,
+        )
+    show_comparison(result)
+    result.report(out / "report.html")
+    result.save(out / "result.nc")
+    result.plot_evidence().savefig(out / "evidence.png", dpi=150)
+    console.print(f"\nWritten to [bold]{out}[/]: report.html, result.nc, evidence.png")
+
+
+@app.command()
+@one_line_errors
+def sweep(
+    data: Data,
+    target: Target = "target",
+    width: Widths = "8,32,128",
+    depth: Annotated[str, typer.Option(help="Numbers of hidden layers, separated by commas.")] = "1,2",
+    activation: Activation = "relu",
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    test_fraction: TestFraction = 0.25,
+    out: Annotated[Path, typer.Option(help="Folder for sweep.csv, sweep.png and a report of every depth.")] = Path(
+        "sweep"
+    ),
+    particles: Particles = 128,
+    islands: Islands = 4,
+    likelihood: Likelihood = "gaussian",
+    checkpoint: Checkpoint = None,
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Compare the network with its infinite-width limit at several depths and widths.
+
+    Fits the NNGP, the NTK, the scale mixture and the Bayesian network; prints a line for every depth and width.
+
+    Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
+    """
+    parts = training_and_test(data, target, test_fraction, seed)
+    nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+        result = bnn.inference.sweep(
+            nets, whole_numbers(width, "--width"), *parts, seed,
+            likelihood=named_likelihood(likelihood, noise_std),
+            sampler=bnn.inference.SMC(particles=particles, islands=islands),
+            duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
+        )  # fmt: skip
+    show_sweep(result, len(parts[0]))
+    out.mkdir(parents=True, exist_ok=True)
+    result.table.to_csv(out / "sweep.csv")
+    result.plot().savefig(out / "sweep.png", dpi=150)
+    for net, comparison in zip(nets, result.comparisons.values(), strict=True):
+        comparison.report(out / f"report_depth_{net.depth}.html")
+    console.print(f"\nWritten to [bold]{out}[/]: sweep.csv, sweep.png, and a report of every depth")
+
+
+@app.command()
+@one_line_errors
+def fit(
+    data: Data,
+    target: Target = "target",
+    prior: Annotated[str, typer.Option(help=f"One of {', '.join(PRIORS)}.")] = "network",
+    width: Annotated[int, typer.Option(help="Width of every hidden layer.")] = 64,
+    depth: Depth = 2,
+    activation: Activation = "relu",
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="exact, infinite_hmc, smc, nuts, hmc; or the sensible one."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The posterior, an ArviZ DataTree in NetCDF.")] = Path("posterior.nc"),
+    likelihood: Likelihood = "gaussian",
+    checkpoint: Checkpoint = None,
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Fit one prior to a data set and write its posterior for ArviZ.
+
+    Example: [bold]bayes-nn fit houses.csv --target price --prior network --width 32 --sampler nuts[/]
+    """
+    import arviz as az
+
+    X, y = inputs_and_target(read_table(data), target)
+    net = bnn.mlp(depth, activation, weight_std, bias_std)
+    (chosen,) = named_priors([prior], net, [width])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bnn.ConvergenceWarning)
+        posterior = bnn.fit(
+            chosen, X, y, named_likelihood(likelihood, noise_std), sampler, key=seed,
+            duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
+        )  # fmt: skip
+    tree = posterior.to_datatree()
+    hyperparameters = [name for name in posterior.problem.hyperparameters if name in posterior.values]
+    if hyperparameters:
+        console.print(az.summary(tree, var_names=hyperparameters).to_string(), highlight=False)
+    if posterior.sampler_evidence:
+        scale = "standardised y" if posterior.dataset.likelihood.scales_targets else "y"
+        console.print(f"log evidence of the {scale}: {posterior.log_evidence}", highlight=False)
+    console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence}", highlight=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tree.to_netcdf(out, engine="h5netcdf")
+    console.print(f"Written to [bold]{out}[/]; read it with arviz.from_netcdf")
+
+
+@app.command()
+@one_line_errors
+def report(
+    result: Annotated[Path, typer.Argument(help="A result.nc that [bold]compare[/] wrote.")],
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
+) -> None:
+    """Print a saved comparison and write its report again."""
+    comparison = bnn.load(result)
+    show_comparison(comparison)
+    console.print(f"\nWritten to [bold]{comparison.report(out)}[/]")
+
+
+def main() -> None:
+    """Entry point: use every core, then run the command."""
+    bnn.use_all_cores()
+    app(prog_name="bayes-nn")

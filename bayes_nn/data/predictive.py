@@ -1,0 +1,118 @@
+"""Predictive distributions of numbers: equally weighted mixtures of normals, one for every posterior draw."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.special import logsumexp, ndtr, ndtri
+
+from bayes_nn.data.checks import as_matrix
+from bayes_nn.data.quantiles import checked_levels, continuous_quantile
+from bayes_nn.runtime.random_keys import checked_key
+
+
+@dataclass(frozen=True, eq=False)
+class Predictive:
+    """Predictive distribution of y at T new inputs, on the user's scale.
+
+    Attributes:
+        component_means: mean under every posterior draw, (M, T, C).
+        component_stds: standard deviation of y under every draw, observation noise included, (M, T, C).
+
+    Example:
+        >>> p = Predictive(np.zeros((1, 2, 1)), np.ones((1, 2, 1)))
+        >>> p.log_prob([0.0, 0.0]).round(3).tolist()
+        [-0.919, -0.919]
+    """
+
+    component_means: Float[np.ndarray, "M T C"]
+    component_stds: Float[np.ndarray, "M T C"]
+
+    @property
+    def mean(self) -> Float[np.ndarray, "T *C"]:
+        """Predictive mean, (T,) or (T, C)."""
+        return without_single_output(self.component_means.mean(axis=0))
+
+    @property
+    def std(self) -> Float[np.ndarray, "T *C"]:
+        """Predictive standard deviation, observation noise included, (T,) or (T, C)."""
+        variance = (self.component_stds**2).mean(axis=0) + self.component_means.var(axis=0)
+        return without_single_output(np.sqrt(variance))
+
+    def quantile(self, q: float | np.ndarray) -> np.ndarray:
+        """Quantiles of the mixture, (T,) or (T, C), with a leading axis where q is an array.
+
+        Raises:
+            ValueError: if a level lies outside (0, 1).
+
+        Example:
+            >>> Predictive(np.zeros((1, 1, 1)), np.ones((1, 1, 1))).quantile([0.5, 0.975]).round(2).tolist()
+            [[0.0], [1.96]]
+        """
+        shape = self.component_means.shape
+        means, stds = (values.reshape(shape[0], -1) for values in (self.component_means, self.component_stds))
+
+        def cdf(y: np.ndarray, points: np.ndarray) -> np.ndarray:
+            return ndtr((y - means[:, points]) / stds[:, points]).mean(axis=0)
+
+        found = [
+            continuous_quantile(level, cdf, lambda level: means + stds * ndtri(level)) for level in checked_levels(q)
+        ]
+        values = without_single_output(np.stack(found).reshape(-1, *shape[1:]))
+        return values if np.ndim(q) else values[0]
+
+    def log_prob(self, y: Any) -> Float[np.ndarray, " T"]:
+        """Log predictive density of every row of y, summed over outputs within each draw, in nats.
+
+        Raises:
+            ValueError: if y does not have the shape of the predictions.
+        """
+        targets = targets_of_shape(y, self.component_means.shape[1:])
+        z = (targets - self.component_means) / self.component_stds
+        log_density = (-0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(self.component_stds)).sum(axis=-1)
+        return logsumexp(log_density, axis=0) - np.log(len(log_density))
+
+    def sample(self, key: int | Array, n: int = 1) -> Float[np.ndarray, "n T *C"]:
+        """Draws of y; outputs and points are independent given the posterior draw they share.
+
+        Args:
+            key: a JAX key or an integer seed.
+            n: number of draws.
+
+        Example:
+            >>> Predictive(np.zeros((1, 2, 1)), np.ones((1, 2, 1))).sample(0, 5).shape
+            (5, 2)
+        """
+        key_component, key_noise = jax.random.split(checked_key(key))
+        component = np.asarray(jax.random.randint(key_component, (n,), 0, len(self.component_means)))
+        noise = np.asarray(jax.random.normal(key_noise, (n, *self.component_means.shape[1:]), dtype=jnp.float64))
+        return without_single_output(self.component_means[component] + self.component_stds[component] * noise)
+
+
+def without_single_output(values: Float[np.ndarray, "*batch C"]) -> np.ndarray:
+    """The values without their last axis where there is a single output.
+
+    Example:
+        >>> without_single_output(np.zeros((5, 1))).shape
+        (5,)
+    """
+    return values[..., 0] if values.shape[-1] == 1 else values
+
+
+def targets_of_shape(y: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "T C"]:
+    """Targets as a matrix of the shape of the predictions, (T, C).
+
+    Raises:
+        ValueError: if y has another shape or holds no finite numbers.
+
+    Example:
+        >>> targets_of_shape([1.0, 2.0], (2, 1)).tolist()
+        [[1.0], [2.0]]
+    """
+    targets = as_matrix(y, "y")
+    if targets.shape != shape:
+        raise ValueError(f"y has shape {targets.shape}, the predictions {shape}")
+    return targets

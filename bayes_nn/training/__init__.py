@@ -1,0 +1,1 @@
+"""Training: ensembles of finite networks by gradient descent, with cross-validation."""

@@ -1,0 +1,237 @@
+"""Comparing priors on the same data."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from bayes_nn.data.dataset import Dataset
+from bayes_nn.data.likelihoods.likelihood import Likelihood
+from bayes_nn.inference.comparison.prior_result import PriorResult
+from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
+from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
+from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.inference.sampling.checkpoint import Checkpoint, checked_folder
+from bayes_nn.inference.sampling.smc import SMC
+from bayes_nn.priors.gaussian.gaussian_process import LATENT_JITTER
+from bayes_nn.priors.gaussian.log_marginal import JITTER
+from bayes_nn.priors.prior import Prior
+from bayes_nn.runtime.progress import ConvergenceWarning
+from bayes_nn.runtime.random_keys import checked_key
+
+
+def compare(
+    candidates: Iterable[Prior],
+    X: Any,
+    y: Any,
+    X_test: Any = None,
+    y_test: Any = None,
+    key: int | Array = 0,
+    *,
+    likelihood: Likelihood | None = None,
+    standardize: bool = True,
+    splits: int | Iterable[RowPair] | None = None,
+    sampler: SMC | None = None,
+    duplicates: str = "error",
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> Comparison:
+    """Fit every prior to the same data, estimate its evidence, score it on test data, and judge.
+
+    Args:
+        candidates: priors over functions; for a verdict an NNGP and a BayesianNetwork are needed.
+        X: training inputs, (N,) or (N, d).
+        y: training targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
+        X_test: test inputs; without them (and without ``splits``) there are no test scores. The columns of a data
+            frame are matched by name with those of X.
+        y_test: test targets.
+        key: a JAX key or an integer seed.
+        likelihood: shared by all; ``Gaussian()`` with inferred noise when left out.
+        standardize: as in :func:`bayes_nn.fit`.
+        splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
+            (train, test) into the rows of X.
+        sampler: settings of SMC for the priors that have no exact posterior.
+        duplicates: as in :func:`bayes_nn.fit`.
+        checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
+            does not repeat what had ended. Frozen features are fitted in one go.
+        progress: show a progress bar on a terminal.
+
+    Returns:
+        Table, verdict, plots, report and file in one.
+
+    Raises:
+        ValueError: for bad data or settings, before any fit.
+
+    Warns:
+        ConvergenceWarning: if a sampler has not converged.
+
+    Example:
+        >>> import bayes_nn as bnn, numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(40, 2))
+        >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
+        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+        >>> result = bnn.compare(priors, X[:30], X[:30, 0], X[30:], X[30:, 0], likelihood=bnn.Gaussian(0.1))
+        >>> result.table.index.name
+        'prior'
+    """
+    named = checked_candidates(candidates)
+    likelihood = checked_likelihood(likelihood).of_targets(y, *([] if y_test is None else [y_test]))
+    dataset = Dataset.of(X, y, likelihood, standardize, duplicates)
+    parts = splits_of(dataset, X_test, y_test, splits, key, standardize)
+    result = compare_datasets(
+        named, parts, sampler, checked_key(key), rows=len(dataset),
+        standardized=standardize and likelihood.scales_targets, checkpoint=checkpoint, progress=progress,
+    )  # fmt: skip
+    for row in result.rows:
+        for reason in row.reasons:
+            warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
+    return result
+
+
+def checked_candidates(candidates: Iterable[Prior]) -> dict[str, Prior]:
+    """Priors by unique name.
+
+    Args:
+        candidates: priors; anything that yields them, such as a generator.
+
+    Raises:
+        ValueError: if there are none, or one is not a prior.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> nngp = bnn.priors.NNGP(bnn.mlp(depth=1))
+        >>> list(checked_candidates(prior for prior in [nngp, nngp]))
+        ['NNGP(relu, depth=1)', 'NNGP(relu, depth=1) #2']
+    """
+    given = () if isinstance(candidates, Prior) or not isinstance(candidates, Iterable) else tuple(candidates)
+    if not given:
+        raise ValueError("candidates must be a list of at least one prior, such as [priors.NNGP(net)]")
+    named: dict[str, Prior] = {}
+    for prior in given:
+        if not isinstance(prior, Prior):
+            raise ValueError(f"every candidate must be a prior such as priors.NNGP(net); got {prior!r}")
+        repeats = sum(other.name == prior.name for other in named.values())
+        named[prior.name if not repeats else f"{prior.name} #{repeats + 1}"] = prior
+    return named
+
+
+def compare_datasets(
+    named: Mapping[str, Prior],
+    splits: Sequence[Split],
+    sampler: SMC | None,
+    key: Array,
+    *,
+    rows: int,
+    standardized: bool,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> Comparison:
+    """:func:`compare` of checked data without warnings.
+
+    Args:
+        named: priors by unique name.
+        splits: training and test data, of one shape and likelihood.
+        sampler: settings of SMC, or None for the default.
+        key: random key.
+        rows: of all splits together, for the report.
+        standardized: whether y was standardised, for the report.
+        checkpoint: a folder.
+        progress: show a progress bar on a terminal.
+
+    Raises:
+        ValueError: for priors that are not for such data, or another sampler, before any fit.
+    """
+    first = splits[0].train
+    for prior in named.values():
+        prior.check_inputs(first.inputs.shape[1:])
+        prior.check_targets(first.likelihood, first.targets.shape[1])
+    if sampler is not None and not isinstance(sampler, SMC):
+        raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
+    if checkpoint is not None:
+        checked_folder(checkpoint)
+    checkpoints: list[Checkpoint] = []
+    fits: dict[str, list[Posterior]] = {name: [] for name in named}
+    scores: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in named}
+    total = len(splits) * len(named)
+    for number, split in enumerate(splits):
+        for place, (name, prior) in enumerate(named.items()):
+            title = f"{number * len(named) + place + 1}/{total} {name}"
+            posterior, kept = fit_dataset(
+                prior,
+                split.train,
+                sampler or SMC(),
+                jax.random.fold_in(jax.random.fold_in(key, number), place),
+                checkpoint=None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}",
+                progress=title if progress else False,
+            )
+            checkpoints.append(kept)
+            fits[name].append(posterior)
+            if split.test_inputs is not None:
+                scores[name].append(_score(posterior, split))
+    tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
+    results = [_row(name, prior, fits[name], scores[name], tested) for name, prior in named.items()]
+    for kept in checkpoints:
+        kept.remove()
+    results.sort(key=lambda row: (row.peeks, -row.log_evidence))
+    likelihood = first.likelihood
+    settings = {
+        "likelihood": str(likelihood),
+        "jitter": JITTER if likelihood.conjugate else LATENT_JITTER,
+        "splits": len(splits),
+        "rows": rows,
+        "inputs": first.inputs[0].size,
+    }
+    posteriors = {name: fits[name][0] for name in named}
+    return Comparison(results, tested, len(first), standardized, settings, posteriors, splits[0].test_inputs)
+
+
+def _score(posterior: Posterior, split: Split) -> tuple[np.ndarray, ...]:
+    """Log predictive density, mean and standard deviation of every test point."""
+    predictive = posterior.predict(split.test_inputs)
+    mean, std = (values.reshape(len(values), -1) for values in (predictive.mean, predictive.std))
+    return predictive.log_prob(split.y_test), mean, std
+
+
+def _row(
+    name: str,
+    prior: Prior,
+    fits: Sequence[Posterior],
+    scores: Sequence[tuple[np.ndarray, ...]],
+    tested: Sequence[np.ndarray],
+) -> PriorResult:
+    evidences = [posterior.log_evidence for posterior in fits]
+    information = [posterior.feature_information for posterior in fits]
+    reasons = [reason for evidence in evidences for reason in evidence.reasons]
+    sampler_reasons = [reason for posterior in fits for reason in posterior.convergence.reasons]
+    rmse, accuracy = float("nan"), None
+    if tested:
+        means, columns = np.concatenate([one[1] for one in scores]), np.concatenate(tested)
+        rmse = float(np.sqrt(np.mean((means - columns) ** 2)))
+        accuracy = fits[0].dataset.likelihood.accuracy(means, columns)
+    return PriorResult(
+        name=name,
+        kind=type(prior).__name__,
+        learns_features=prior.learns_features,
+        has_hidden_weights=fits[0].problem.has_hidden_weights,
+        log_evidence_by_split=tuple(evidence.value for evidence in evidences),
+        mcse_by_split=tuple(evidence.mcse for evidence in evidences),
+        method=evidences[0].method,
+        reasons=tuple(dict.fromkeys(reasons + sampler_reasons)),
+        sampler_reasons=tuple(dict.fromkeys(sampler_reasons)),
+        lpd_test=[one[0] for one in scores],
+        test_mean=[one[1] for one in scores],
+        test_std=[one[2] for one in scores],
+        rmse=rmse,
+        accuracy=accuracy,
+        feature_information=float(np.mean([one.value for one in information])),
+        feature_information_mcse=float(np.sqrt(np.sum([one.mcse**2 for one in information])) / len(information)),
+        seconds=float(sum(posterior.seconds for posterior in fits)),
+        details=evidences[0].details,
+        peeks=prior.peeks,
+        approximation=prior.approximation,
+    )

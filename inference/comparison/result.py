@@ -1,0 +1,217 @@
+"""The result of a comparison: one row per prior, the table, the verdict, plots, report and file."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from scipy.special import logsumexp
+
+from bayes_nn.data.scores import paired_difference
+from bayes_nn.inference.comparison import storage
+from bayes_nn.inference.comparison.calibration import calibration_curve
+from bayes_nn.inference.comparison.feature_plot import figure_of_features
+from bayes_nn.inference.comparison.prior_result import PriorResult
+from bayes_nn.inference.comparison.verdict import Verdict, judge
+from bayes_nn.inference.features.after_kernel import after_kernel
+from bayes_nn.inference.features.alignment import kernel_alignment
+from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.inference.report.evidence_plot import plot_evidence
+from bayes_nn.inference.report.page import KernelScores, Page, write_report
+from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
+from bayes_nn.priors.finite_width import BayesianNetwork
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several priors on the same data, best evidence first: what :func:`bayes_nn.compare` returns.
+
+    Attributes:
+        rows: one per prior.
+        y_test: targets of the test points, one array (T, C) per split, user's scale; labels as one column per class.
+        n_train: training rows of a split.
+        standardized: whether the evidence is that of the standardised y.
+        settings: what the comparison was run with, for the report.
+        posteriors: the posteriors of the first split by row name; not saved to file.
+        X_test: the test inputs of the first split, None without; not saved to file.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> X = np.random.default_rng(0).normal(size=(40, 2))
+        >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
+        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+        >>> result = bnn.compare(priors, X[:30], X[:30, 0], X[30:], X[30:, 0], likelihood=bnn.Gaussian(0.1))
+        >>> list(result.table.columns)[:4]
+        ['log_evidence', 'mcse', 'log_bayes_factor', 'probability']
+        >>> result.verdict.outcome
+        'undecided'
+    """
+
+    rows: list[PriorResult]
+    y_test: list[Float[np.ndarray, "T C"]]
+    n_train: int
+    standardized: bool
+    settings: dict[str, Any]
+    posteriors: dict[str, Posterior] = field(default_factory=dict, repr=False, compare=False)
+    X_test: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def test_to_train(self) -> float:
+        """Test rows over training rows of a split."""
+        return len(self.y_test[0]) / self.n_train if self.y_test else 0.0
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per prior, best evidence first.
+
+        Columns: log_evidence and mcse (nats); log_bayes_factor against the first row; probability (equal prior odds
+        among the rows not made from the data); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale), and
+        accuracy where y is a label; feature_information (nats); seconds; reliable.
+        """
+        evidence = np.array([row.log_evidence for row in self.rows])
+        honest = np.array([not row.peeks for row in self.rows])
+        tested = [np.concatenate(row.lpd_test) if row.lpd_test else np.array([np.nan]) for row in self.rows]
+        zeros = [[np.zeros_like(points) for points in row.lpd_test] for row in self.rows]
+        errors = [
+            paired_difference(row.lpd_test, zero, self.test_to_train)[1] if row.lpd_test else np.nan
+            for row, zero in zip(self.rows, zeros, strict=True)
+        ]
+        columns = {
+            "log_evidence": evidence,
+            "mcse": [row.mcse for row in self.rows],
+            "log_bayes_factor": evidence - evidence[0],
+            "probability": np.exp(evidence - logsumexp(evidence[honest])) * np.where(honest, 1.0, np.nan),
+            "lpd_test": [points.mean() for points in tested],
+            "lpd_test_se": errors,
+            "rmse": [row.rmse for row in self.rows],
+            **({"accuracy": [row.accuracy for row in self.rows]} if self.rows[0].accuracy is not None else {}),
+            "feature_information": [row.feature_information for row in self.rows],
+            "seconds": [row.seconds for row in self.rows],
+            "reliable": [row.reliable for row in self.rows],
+        }
+        return pd.DataFrame(columns, index=pd.Index([row.name for row in self.rows], name="prior"))
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Which account of the network's generalisation the data support."""
+        return judge(self.rows, self.test_to_train)
+
+    def plot_evidence(self) -> Figure:
+        """Evidence and test score of every prior with two standard errors, best first."""
+        table = self.table[["log_evidence", "mcse", "reliable"]].assign(
+            learns_features=[row.learns_features for row in self.rows]
+        )
+        baseline = None
+        if self.rows[0].lpd_test:
+            over = next((row for row in self.rows if row.kind == "NNGP"), self.rows[0])
+            gains = [paired_difference(row.lpd_test, over.lpd_test, self.test_to_train) for row in self.rows]
+            table[["gain", "gain_error"]], baseline = gains, over.name
+        return plot_evidence(table, "standardised y" if self.standardized else "y as given", baseline)
+
+    def plot_predictions(self) -> Figure:
+        """Predictions of every prior on the test data of all splits.
+
+        Predicted against observed numbers, of the first output; for labels how often the most probable class was right
+        against its probability.
+
+        Raises:
+            ValueError: without test data.
+        """
+        if not self.y_test:
+            raise ValueError("there are no test data: pass X_test and y_test, or splits=5")
+        observed = np.concatenate(self.y_test)
+        means = {row.name: np.concatenate(row.test_mean) for row in self.rows}
+        if "accuracy" in self.table:
+            return plot_calibration(
+                [
+                    Calibration(
+                        f"{row.name}\naccuracy {row.accuracy:.3f}",
+                        calibration_curve(means[row.name], observed),
+                        row.learns_features,
+                    )
+                    for row in self.rows
+                ]
+            )
+        predictions = [
+            Prediction(
+                f"{row.name}\nRMSE {row.rmse:.4g}",
+                means[row.name][:, 0],
+                np.concatenate(row.test_std)[:, 0],
+                row.learns_features,
+            )
+            for row in self.rows
+        ]
+        return plot_predictions(observed[:, 0], predictions)
+
+    def report(self, path: str | Path) -> Path:
+        """Write a self-contained HTML page and return its path.
+
+        What the features of the judged network became is on it where its posterior is at hand, that is not after a
+        reload, and under Gaussian noise.
+        """
+        kernels, features = self._features()
+        page = Page(
+            verdict=asdict(self.verdict),
+            table=self.table.reset_index().to_dict("records"),
+            reasons=[(row.name, reason) for row in self.rows for reason in row.reasons],
+            code_lengths=[row.name for row in self.rows if row.method == "code length"],
+            approximations=[(row.name, row.approximation) for row in self.rows if row.approximation],
+            peeking=[row.name for row in self.rows if row.peeks],
+            settings=self.settings,
+            n_train=self.n_train,
+            standardized=self.standardized,
+            accuracy="accuracy" in self.table,
+            evidence=self.plot_evidence(),
+            predictions=self.plot_predictions() if self.y_test else None,
+            kernels=kernels,
+            features=features,
+        )
+        return write_report(page, Path(path))
+
+    def _features(self) -> tuple[list[KernelScores], Figure | None]:
+        """Scores of the judged network's kernels and the figure of its features, where its posterior is at hand."""
+        network = self.posteriors.get(self.verdict.network)
+        if network is None or not isinstance(network.prior, BayesianNetwork):
+            return [], None
+        if not network.dataset.likelihood.conjugate:
+            return [], None
+        tests = (self.X_test, self.y_test[0]) if self.y_test else (None, None)
+        after = after_kernel(network, *tests, progress=False)
+        kernels = [
+            KernelScores(
+                name, one.log_evidence.value, one.lpd_test.mean() if one.lpd_test.size else float("nan"), one.rmse
+            )
+            for name, one in (("before the data (NNGP)", after.before), ("after the data", after))
+        ]
+        return kernels, figure_of_features(network, after, kernel_alignment(network, progress=False))
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything but the posteriors to a NetCDF file and return its path; :func:`bayes_nn.load` reads it."""
+        verdict = str(self.verdict)
+        return storage.write(
+            Path(path), self.rows, self.y_test, self.n_train, self.standardized, self.settings, verdict
+        )
+
+    def __str__(self) -> str:
+        return f"{self.table.round(3).to_string()}\n{self.verdict}"
+
+
+def load(path: str | Path) -> Comparison:
+    """Read a comparison that :meth:`Comparison.save` wrote.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if the file is missing or is not a saved comparison.
+
+    Example:
+        >>> load("missing.nc")
+        Traceback (most recent call last):
+        ValueError: there is no file missing.nc
+    """
+    return Comparison(**storage.read(Path(path)))

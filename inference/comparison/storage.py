@@ -1,0 +1,103 @@
+"""Comparisons as NetCDF files: one group per prior, numbers as variables, the rest as attributes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bayes_nn.inference.comparison.prior_result import PriorResult
+
+FORMAT = "bayes_nn comparison 1"
+_ARRAYS = ("lpd_test", "test_mean", "test_std")
+_TUPLES = ("log_evidence_by_split", "mcse_by_split", "reasons", "sampler_reasons")
+
+
+def write(
+    path: Path,
+    rows: Sequence[PriorResult],
+    y_test: Sequence[Float[np.ndarray, "T C"]],
+    n_train: int,
+    standardized: bool,
+    settings: dict[str, Any],
+    verdict: str,
+) -> Path:
+    """Write what a comparison found, and return the path.
+
+    Args:
+        path: where to write; missing folders are made.
+        rows: one per prior.
+        y_test: targets of the test points, one array per split.
+        n_train: training rows of a split.
+        standardized: whether the evidence is that of the standardised y.
+        settings: what the comparison was run with.
+        verdict: for readers of the file; it is not read back.
+    """
+    groups = {}
+    split = np.concatenate([np.full(len(y), i) for i, y in enumerate(y_test)] or [np.zeros(0, int)])
+    for number, row in enumerate(rows):
+        variables = {}
+        for name in _ARRAYS:
+            parts = getattr(row, name)
+            if parts:
+                dims = ("point",) if parts[0].ndim == 1 else ("point", "output")
+                variables[name] = (dims, np.concatenate(parts))
+        plain = {field.name: getattr(row, field.name) for field in fields(PriorResult) if field.name not in _ARRAYS}
+        groups[f"prior_{number}"] = xr.Dataset(variables, attrs={"row": json.dumps(plain)})
+    root: dict[str, Any] = {"split": ("point", split)}
+    if y_test:
+        root["y_test"] = (("point", "output"), np.concatenate(y_test))
+    attributes = {
+        "format": FORMAT,
+        "n_train": n_train,
+        "standardized": int(standardized),
+        "settings": json.dumps(settings),
+        "verdict": verdict,
+    }
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(root, attrs=attributes), **groups})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tree.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What :func:`write` wrote: rows, y_test, n_train, standardized and settings by name.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if the file is missing or is not a saved comparison.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    try:
+        tree: Any = xr.load_datatree(path, engine="h5netcdf")
+    except OSError as error:
+        raise ValueError(f"{path} is not a NetCDF file ({error})") from None
+    if tree.attrs.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by bayes_nn.compare(...).save")
+    split = tree["split"].values
+
+    def cut(values: np.ndarray) -> list[np.ndarray]:
+        return [values[split == number] for number in np.unique(split)]
+
+    rows = []
+    for number in range(len(tree.children)):
+        group = tree[f"prior_{number}"].to_dataset(inherit=False)
+        plain = json.loads(group.attrs["row"])
+        for name in _TUPLES:
+            plain[name] = tuple(plain[name])
+        arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
+        rows.append(PriorResult(**plain, **arrays))
+    return {
+        "rows": rows,
+        "y_test": cut(tree["y_test"].values) if "y_test" in tree else [],
+        "n_train": int(tree.attrs["n_train"]),
+        "standardized": bool(tree.attrs["standardized"]),
+        "settings": json.loads(tree.attrs["settings"]),
+    }

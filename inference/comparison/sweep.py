@@ -1,0 +1,155 @@
+"""One question at several architectures and widths: how evidence, gain and feature information depend on them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import pandas as pd
+from jaxtyping import Array
+from matplotlib.figure import Figure
+
+from bayes_nn.architecture.serial import Serial, checked_net, checked_width
+from bayes_nn.inference.comparison.compare import compare
+from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.report.sweep_plot import plot_sweep
+from bayes_nn.priors import NNGP, NTK, BayesianNetwork, Prior, ScaleMixture
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Comparisons at several architectures and widths.
+
+    Attributes:
+        table: a row for each architecture and width. Columns: log_bayes_factor, network : NNGP, with its Monte-Carlo
+            error (mcse), nats; gain, of the network's test lpd over the NNGP's, and gain_over_best, over the best
+            feature-free prior's, with paired standard errors (``_se``), nats per test point; feature_information, nats,
+            with its Monte-Carlo error (``_mcse``); verdict; reliable, whether all three rows behind it are.
+        comparisons: of all widths together, by the name of the architecture.
+
+    Example:
+        >>> row = dict(log_bayes_factor=1.0, mcse=0.1, gain=float("nan"), gain_se=float("nan"), reliable=True)
+        >>> row |= dict(feature_information=2.0, feature_information_mcse=0.1)
+        >>> index = pd.MultiIndex.from_tuples([("relu", 4)], names=["architecture", "width"])
+        >>> len(Sweep(pd.DataFrame([row], index=index), {}).plot().axes)
+        2
+    """
+
+    table: pd.DataFrame
+    comparisons: dict[str, Comparison]
+
+    def plot(self) -> Figure:
+        """Log Bayes factor, test gain and feature information against the width, a line for every architecture."""
+        return plot_sweep(self.table)
+
+    def __str__(self) -> str:
+        return self.table.round(3).to_string()
+
+
+def sweep(
+    nets: Serial | Iterable[Serial],
+    widths: Iterable[int],
+    X: Any,
+    y: Any,
+    X_test: Any = None,
+    y_test: Any = None,
+    key: int | Array = 0,
+    **settings: Any,
+) -> Sweep:
+    """Compare NNGP, NTK, scale mixture and network at every architecture and width.
+
+    Feature information falls like 1/width and the network tends to the NNGP: whether a gain holds over a range of
+    widths says more than one width does.
+
+    Args:
+        nets: one architecture or several.
+        widths: of every hidden layer.
+        X: training inputs, as in :func:`bayes_nn.compare`.
+        y: training targets.
+        X_test: test inputs; without them, and without ``splits``, there are no gains.
+        y_test: test targets.
+        key: a JAX key or an integer seed.
+        settings: likelihood, standardize, splits, sampler, duplicates, checkpoint, progress: as in
+            :func:`bayes_nn.compare`, which compares all of them at once.
+
+    Returns:
+        A table, a plot, and the comparisons behind them.
+
+    Raises:
+        ValueError: for bad data or settings, before any fit.
+
+    Warns:
+        ConvergenceWarning: if a sampler has not converged.
+
+    Example:
+        >>> import bayes_nn as bnn, numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(20, 2))
+        >>> few, net = bnn.inference.SMC(particles=8, islands=2), bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
+        >>> found = sweep(net, [4], X, X[:, 0], likelihood=bnn.Gaussian(1.0), sampler=few, progress=False)
+        >>> found.table.index.to_list()
+        [('relu, depth=1', 4)]
+    """
+    named = _checked_nets((nets,) if isinstance(nets, Serial) else tuple(nets))
+    widths = list(dict.fromkeys(checked_width(width, 1)[0] for width in widths))
+    if not widths:
+        raise ValueError("widths is empty: pass at least one, such as [16, 64]")
+    groups = {name: [_without_width(net), *(_of_width(net, n) for n in widths)] for name, net in named.items()}
+    candidates = [prior for own in groups.values() for prior in chain(*own)]
+    whole = compare(candidates, X, y, X_test, y_test, key, **settings)
+    # Posteriors come in the order of the candidates; equal priors are told apart by their place.
+    names = dict(zip(map(id, candidates), whole.posteriors, strict=True))
+    comparisons, rows = {}, {}
+    for name, own in groups.items():
+        without, *of_width = ([names[id(prior)] for prior in group] for group in own)
+        comparisons[name] = _part(whole, [*without, *chain(*of_width)])
+        for width, finite in zip(widths, of_width, strict=True):
+            rows[name, width] = _row(_part(whole, [*without, *finite]))
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(rows, names=["architecture", "width"])
+    return Sweep(table, comparisons)
+
+
+def _checked_nets(nets: tuple[Serial, ...]) -> dict[str, Serial]:
+    """Architectures by unique name.
+
+    Raises:
+        ValueError: if there are none, or one is no architecture.
+    """
+    if not nets:
+        raise ValueError("nets is empty: pass at least one architecture, such as bayes_nn.mlp(depth=2)")
+    named: dict[str, Serial] = {}
+    for net in map(checked_net, nets):
+        repeats = sum(other.name == net.name for other in named.values())
+        named[net.name if not repeats else f"{net.name} #{repeats + 1}"] = net
+    return named
+
+
+def _without_width(net: Serial) -> list[Prior]:
+    return [NNGP(net), NTK(net)]
+
+
+def _of_width(net: Serial, width: int) -> list[Prior]:
+    return [ScaleMixture(net, width), BayesianNetwork(net, width)]
+
+
+def _part(whole: Comparison, names: list[str]) -> Comparison:
+    """The comparison of some of the priors."""
+    rows = [row for row in whole.rows if row.name in names]
+    return replace(whole, rows=rows, posteriors={name: whole.posteriors[name] for name in names})
+
+
+def _row(comparison: Comparison) -> dict[str, Any]:
+    verdict = comparison.verdict
+    judged = {verdict.network, verdict.nngp, verdict.best_feature_free}
+    return {
+        "log_bayes_factor": verdict.log_bayes_factor,
+        "mcse": verdict.log_bayes_factor_error,
+        "gain": verdict.gain,
+        "gain_se": verdict.gain_error,
+        "gain_over_best": verdict.gain_over_best,
+        "gain_over_best_se": verdict.gain_over_best_error,
+        "feature_information": verdict.feature_information,
+        "feature_information_mcse": verdict.feature_information_mcse,
+        "verdict": verdict.outcome,
+        "reliable": all(row.reliable for row in comparison.rows if row.name in judged),
+    }

@@ -1,0 +1,52 @@
+"""Evidence as the mean likelihood of draws from the prior: exact for any number of draws, useful for few data.
+
+The effective number of draws falls like exp(-KL(posterior || prior)) (Chatterjee and Diaconis 2018, Annals of Applied
+Probability 28), so that it also says how many frozen hypotheses plain reweighting needs.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array
+
+from bayes_nn.inference.evidence.estimator import RepeatedEstimator
+from bayes_nn.inference.problem.prior_draws import GROUPS, prior_log_likelihoods
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.problem.repeated_estimates import Estimates
+from bayes_nn.runtime.progress import Report
+
+#: Effective draws in all below which their mean is not trusted.
+SMALLEST_EFFECTIVE_DRAWS = 100.0
+
+
+@dataclass(frozen=True)
+class ImportanceSampling(RepeatedEstimator):
+    """The log of the mean likelihood of draws from the prior, in ``GROUPS`` groups.
+
+    Args:
+        draws: in each group, at effort 1.
+
+    Example:
+        >>> ImportanceSampling().draws
+        5000
+    """
+
+    method = "importance"
+    draws: int = 5_000
+
+    def estimate(self, problem: Problem, key: Array, effort: int, report: Report) -> Estimates:
+        """The log of the mean likelihood in every group."""
+        from blackjax.smc.ess import ess
+
+        report(0.5, f"{GROUPS * self.draws * effort} draws from the prior")
+        log_likelihood = prior_log_likelihoods(problem, key, self.draws * effort)
+        log_evidence = np.asarray(logsumexp(log_likelihood, axis=1)) - np.log(self.draws * effort)
+        effective = np.asarray(jax.vmap(ess)(log_likelihood))
+        total = float(ess(log_likelihood.ravel()))
+        reasons: tuple[str, ...] = ()
+        if total < SMALLEST_EFFECTIVE_DRAWS:
+            reasons = (f"only {total:.0f} of {log_likelihood.size} prior draws carry the evidence: use method='smc'",)
+        variance = 1.0 / effective - 1.0 / (self.draws * effort)
+        return Estimates(log_evidence, variance, reasons, {"effective_draws": total})

@@ -1,0 +1,1 @@
+"""Fitting a prior to data, and what a fitted posterior can be asked."""

@@ -1,0 +1,82 @@
+"""Convergence, judged in function space: weights are identified only up to symmetries of the network."""
+
+from dataclasses import dataclass
+
+import arviz as az
+import numpy as np
+
+from bayes_nn.inference.posterior.draws import Draws
+
+#: Policy: beyond these a fit is reported as not converged (Vehtari et al. 2021, Bayesian Analysis 16).
+LARGEST_R_HAT = 1.05
+SMALLEST_ESS_PER_CHAIN = 25.0
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Diagnostics of f at up to 50 training inputs, of the log likelihood, and of the sampler.
+
+    Attributes:
+        r_hat: largest rank-normalised split R-hat over functions and log likelihood.
+        ess_bulk: smallest bulk effective sample size.
+        ess_tail: smallest tail effective sample size.
+        divergences: number of divergent trajectories.
+        reasons: what is wrong, in words; empty where nothing is.
+
+    Example:
+        >>> print(Convergence(1.01, 400.0, 300.0, 0))
+        converged (R-hat 1.010, bulk ESS 400, tail ESS 300)
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether no diagnostic failed."""
+        return not self.reasons
+
+    def __str__(self) -> str:
+        numbers = f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}"
+        return f"converged ({numbers})" if self.converged else f"NOT CONVERGED ({numbers}): {'; '.join(self.reasons)}"
+
+
+def judge_convergence(posterior: Draws, sampler_reasons: tuple[str, ...] = ()) -> Convergence:
+    """Diagnostics of a posterior; exact ones converge by definition.
+
+    Args:
+        posterior: the draws.
+        sampler_reasons: why the sampler distrusts them, beyond what they show themselves.
+    """
+    chains, draws = posterior.shape
+    if posterior.sampler in ("exact", "frozen"):
+        return Convergence(1.0, float(chains * draws), float(chains * draws), 0)
+    f = posterior.function_draws["f"]
+    rows = np.linspace(0, f.shape[2] - 1, min(50, f.shape[2])).astype(int)
+    watched = np.concatenate([f[:, :, rows].reshape(chains, draws, -1), posterior.log_likelihood[..., None]], axis=-1)
+    quantities = az.dict_to_dataset({"quantity": watched})
+    r_hat = float(az.rhat(quantities)["quantity"].max()) if chains > 1 else float("nan")
+    bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
+    tail = float(az.ess(quantities, method="tail")["quantity"].min())
+    divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
+    advice = "raise particles, accepted_moves or max_steps" if posterior.sampler == "smc" else "draw more or longer"
+    reasons = list(sampler_reasons)
+    # R-hat and ESS of such quantities are NaN, which no threshold catches.
+    if not np.isfinite(watched).all():
+        reasons.append("f or the log likelihood is not finite in some draws: look at X, y and the likelihood's scale")
+    elif np.ptp(posterior.log_likelihood) == 0.0:
+        reasons.append("no chain has moved: every draw has the same log likelihood")
+    if chains == 1:
+        reasons.append("a single chain cannot be checked: run at least 2")
+    elif r_hat > LARGEST_R_HAT:
+        reasons.append(f"R-hat {r_hat:.3f} exceeds {LARGEST_R_HAT}: chains disagree; {advice}")
+    if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
+        size = f"effective sample size {min(bulk, tail):.0f}"
+        reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
+    if divergences > 0.01 * chains * draws:
+        cure = "max_steps may be too large" if posterior.sampler == "smc" else "raise target_accept"
+        reasons.append(f"{divergences} divergent trajectories: {cure}")
+    return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))

@@ -1,0 +1,124 @@
+"""The fitted posterior: predictions, evidence, feature information and an ArviZ DataTree."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import xarray as xr
+from jaxtyping import Array
+
+from bayes_nn.data.class_predictive import ClassPredictive
+from bayes_nn.data.mixture_predictive import MixturePredictive
+from bayes_nn.data.predictive import Predictive
+from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
+from bayes_nn.inference.posterior.datatree import to_datatree
+from bayes_nn.inference.posterior.draws import Draws
+from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
+from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
+from bayes_nn.inference.sampling.smc import SMC
+from bayes_nn.runtime.progress import progress_bar
+
+
+@dataclass(frozen=True)
+class Posterior(Draws):
+    """Posterior of a prior over functions, given data: what :func:`bayes_nn.fit` returns.
+
+    Attributes:
+        problem: prior, likelihood and data on the model's scale.
+        dataset: the data as given, their scale and their columns.
+        values: draws of every latent, (chains, draws, ...); chains are islands for SMC. Empty for exact
+            posteriors without latents.
+        log_likelihood: ``log p(y | z)`` of every draw, (chains, draws), nats.
+        sample_stats: the sampler's statistics, (chains, draws) each.
+        sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
+        key: for draws made later: of the readout, of f, of replicated y.
+        sampler_evidence: the evidence where the sampler estimated it.
+        sampler_reasons: why the sampler distrusts its draws, beyond what the draws show themselves; empty if none.
+        seconds: wall time of the fit, interruptions left out.
+
+    Example:
+        >>> import bayes_nn as bnn, numpy as np
+        >>> x = np.linspace(-1, 1, 20)
+        >>> net = bnn.mlp(depth=1, weight_std=1.5, bias_std=0.5)
+        >>> bnn.fit(bnn.priors.NNGP(net), x, np.sin(3 * x), bnn.Gaussian(0.1)).convergence.converged
+        True
+    """
+
+    sampler_evidence: Evidence | None = None
+    sampler_reasons: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @cached_property
+    def log_evidence(self) -> Evidence:
+        """log p(y) in nats, for y on the scale the model sees (standardised by default).
+
+        After Markov chains, which do not estimate it, the first call runs SMC on the same prior and data until the
+        standard error is below 0.1 nats, or for about ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
+        """
+        if self.sampler_evidence is not None:
+            return self.sampler_evidence
+        if not self.problem.latents:
+            return exact_evidence(self.problem)
+        settings = SMC()
+        with progress_bar(f"evidence of {self.prior.name}") as report:
+            found = repeat_estimates(
+                lambda key, effort, report: settings.estimate(self.problem, key, effort, report),
+                settings.name,
+                jax.random.fold_in(self.key, 2),
+                TOLERANCE,
+                MAX_SECONDS,
+                report,
+            )
+        return with_approximation(found, self.problem)
+
+    @cached_property
+    def feature_information(self) -> FeatureInformation:
+        """KL( p(hidden weights | D) || p(hidden weights) ) in nats with its error; exactly 0 without hidden weights."""
+        return feature_information(self, lambda: self.log_evidence)
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """R-hat and effective sample sizes in function space, with a verdict in words."""
+        return judge_convergence(self, self.sampler_reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not to trust the draws or the evidence that came with them; empty if nothing failed."""
+        of_evidence = self.sampler_evidence.reasons if self.sampler_evidence else ()
+        return tuple(dict.fromkeys((*self.convergence.reasons, *of_evidence)))
+
+    def predict(self, X: Any) -> Predictive | ClassPredictive | MixturePredictive:
+        """Predictive distribution of y at new inputs, on the user's scale.
+
+        Args:
+            X: inputs, (T, d), (T,) for a single input column, or images (T, H, W, C). The columns of a data frame are
+                matched by name with those of the training data.
+
+        Raises:
+            ValueError: for missing values, or columns that are missing, new, or too many.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> x = np.linspace(-1, 1, 20)
+            >>> net = bnn.mlp(depth=1, weight_std=1.5, bias_std=0.5)
+            >>> posterior = bnn.fit(bnn.priors.NNGP(net), x, np.sin(3 * x), bnn.Gaussian(0.1))
+            >>> posterior.predict([0.0, 0.5]).mean.shape
+            (2,)
+        """
+        components = self.of_every_draw(_predict, self.dataset.new_inputs(X), once=True)
+        return self.problem.predictive(components, self.dataset.scale)
+
+    def to_datatree(self) -> xr.DataTree:
+        """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""
+        return to_datatree(self, self.sampler_evidence)
+
+    def __repr__(self) -> str:
+        evidence = f", log evidence {self.sampler_evidence}" if self.sampler_evidence else ""
+        return f"Posterior({self.prior.name}, {self.sampler}{evidence})"
+
+
+def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:
+    return problem.predict(X_new, values, key)

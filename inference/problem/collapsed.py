@@ -1,0 +1,234 @@
+"""The posterior under a mixture of Gaussian processes: f integrated out where the likelihood allows it."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import sequential_vmap
+from jaxtyping import Array, Float
+from numpyro.distributions import biject_to
+
+from bayes_nn.data.likelihoods.likelihood import Likelihood
+from bayes_nn.data.scale import Scale
+from bayes_nn.inference.problem.problem import (
+    Problem,
+    unconstrained_log_density,
+    unconstrained_shape,
+    unconstrained_size,
+)
+from bayes_nn.priors.gaussian.gaussian_process import FeatureProcess, Process
+from bayes_nn.priors.prior import GaussianProcessMixture, Latents
+
+#: Condition number beyond which the gradient of a trajectory is not left to single precision, whose unit is 6e-8.
+LARGEST_CONDITION = 1e7
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["X", "Y", "fixed"], meta_fields=["prior", "likelihood"])
+@dataclass(frozen=True)
+class CollapsedProblem(Problem):
+    """A mixture of Gaussian processes, a likelihood and data.
+
+    The unconstrained vector u holds the H hyperparameters first, then the hidden weights, then, where f cannot be
+    integrated out, the readout or the whitened f. Fixed standard deviations are traced like the data: problems that
+    differ in them alone share compiled code.
+
+    Attributes:
+        X: inputs (N, d) or (N, H, W, C) on the model's scale.
+        Y: targets (N, C) on the model's scale, labels encoded.
+        prior: the prior over functions, without its fixed numbers.
+        likelihood: the likelihood, without its fixed numbers.
+        fixed: those numbers, by site name.
+
+    Example:
+        >>> import bayes_nn as bnn, jax.numpy as jnp
+        >>> nngp = bnn.priors.NNGP(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1))
+        >>> problem = CollapsedProblem.of(nngp, jnp.ones((3, 2)), jnp.zeros((3, 1)), bnn.Gaussian(0.5))
+        >>> problem.dimension, sorted(problem.fixed)
+        (0, ['bias_std_0', 'bias_std_1', 'noise_std', 'weight_std_0', 'weight_std_1'])
+    """
+
+    X: Float[Array, "N *shape"]
+    Y: Float[Array, "N C"]
+    prior: GaussianProcessMixture
+    likelihood: Likelihood
+    fixed: dict[str, Array]
+
+    @classmethod
+    def of(cls, prior: GaussianProcessMixture, X: Array, Y: Array, likelihood: Likelihood) -> Self:
+        """The problem of checked data on the model's scale."""
+        fixed = _as_arrays(prior.numbers() | likelihood.numbers())
+        return cls(X, Y, prior.without_numbers(), likelihood.without_numbers(), fixed)
+
+    def with_prior(self, prior: GaussianProcessMixture) -> Self:
+        """The same data under another prior of the same architecture."""
+        return replace(self, prior=prior.without_numbers(), fixed=self.fixed | _as_arrays(prior.numbers()))
+
+    @property
+    def hyperparameters(self) -> Latents:
+        """Low-dimensional latents, the likelihood's included."""
+        return self.prior.hyperparameters() | self.likelihood.hyperparameter_priors()
+
+    @property
+    def latents(self) -> Latents:
+        """All latents in the order of u."""
+        return self.prior.latents(self.likelihood, self.X, self.Y.shape[1])
+
+    @property
+    def function_weights(self) -> Latents:
+        """The latents that f is linear in given z."""
+        return self.prior.function_weights(self.X, self.Y.shape[1])
+
+    @property
+    def n_hyperparameters(self) -> int:
+        """H, the length of the hyperparameter block of u."""
+        return sum(map(unconstrained_size, self.hyperparameters.values()))
+
+    @property
+    def dimension(self) -> int:
+        """Length of u."""
+        return sum(map(unconstrained_size, self.latents.values()))
+
+    @property
+    def has_hidden_weights(self) -> bool:
+        """Whether u holds hidden weights."""
+        return bool(self.prior.hidden_weights(self.X.shape[1:]))
+
+    @property
+    def has_many_latents(self) -> bool:
+        """Whether u holds more than hyperparameters, so that moves want gradients."""
+        return len(self.latents) > len(self.hyperparameters)
+
+    def unflatten(self, u: Float[Array, " D"]) -> dict[str, Array]:
+        """u cut into unconstrained sites."""
+        sites, start = {}, 0
+        for name, prior in self.latents.items():
+            sites[name] = u[start : start + unconstrained_size(prior)].reshape(unconstrained_shape(prior))
+            start += unconstrained_size(prior)
+        return sites
+
+    def values(self, u: Float[Array, " D"]) -> dict[str, Array]:
+        """The latents on their own scale, by site name."""
+        sites = self.unflatten(u)
+        return {name: biject_to(prior.support)(sites[name]) for name, prior in self.latents.items()}
+
+    def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
+        """Draws of u from the prior, with leading axes ``shape``."""
+        keys = jax.random.split(key, max(len(self.latents), 1))
+        sites = [
+            biject_to(prior.support).inv(prior.sample(one, shape)).reshape(*shape, -1)
+            for one, prior in zip(keys, self.latents.values(), strict=False)
+        ]
+        return jnp.concatenate(sites, axis=-1) if sites else jnp.zeros((*shape, 0))
+
+    def log_prior(self, u: Float[Array, " D"]) -> Float[Array, ""]:
+        """Normalised log prior density of u, the Jacobian of the constraints included, in nats."""
+        sites, latents = self.unflatten(u), self.latents
+        return sum((unconstrained_log_density(latents[name], site) for name, site in sites.items()), jnp.zeros(()))
+
+    def process(self, values: dict[str, Array], X_new: Array | None = None) -> Process:
+        """The Gaussian process given z, at the training inputs and, if asked, at new ones."""
+        return self.prior.process(self.fixed | values, self.X, X_new)
+
+    def noise_variance(self, values: dict[str, Array]) -> Float[Array, ""]:
+        """Of Gaussian noise."""
+        return self.likelihood.noise_variance(self.fixed | values)
+
+    def log_likelihood(self, u: Float[Array, " D"]) -> Float[Array, ""]:
+        """``log p(y | z)`` in nats, the readout or f integrated out where possible; -inf where it fails."""
+        log_likelihood = self.log_likelihood_of(self.values(u))
+        return jnp.where(jnp.isfinite(log_likelihood), log_likelihood, -jnp.inf)
+
+    def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
+        """:meth:`log_likelihood` from the latents on their own scale."""
+        return self.log_likelihood_given(self.process(values), values)
+
+    def log_likelihood_given(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
+        """:meth:`log_likelihood` from the Gaussian process that the latents stand for."""
+        if self.likelihood.conjugate:
+            return process.log_marginal(self.Y, self.noise_variance(values).astype(self.Y.dtype))
+        f = process.function(values[self.prior.function_site])
+        return jnp.sum(self.likelihood.log_prob(self.fixed | values, self.Y, f))
+
+    def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
+        """Gradients of log prior and log likelihood for trajectories whose steps have this angle, radians.
+
+        A trajectory is accepted by its densities, which are double and exact, so that its gradients may differ: a
+        network's are smoothed where the activation has a kink, and rounded to single precision. Where the matrix to
+        be factorised is too ill-conditioned for single precision, or it fails, the gradient is double.
+        """
+        if not self.prior.single_precision_steps:
+            return super().gradients(u, angle)
+
+        @sequential_vmap
+        def evaluate(problem: CollapsedProblem, u: Array, angle: Array) -> Array:
+            gradient, condition = jax.grad(problem._rounded, has_aux=True)(u, angle)
+            sound = jnp.all(jnp.isfinite(gradient)) & (condition < LARGEST_CONDITION)
+            return jax.lax.cond(sound, lambda u: gradient, lambda u: jax.grad(problem._smoothed)(u, angle), u)
+
+        gradient = evaluate(self, u, angle)
+        return jax.grad(self.log_prior)(u), jnp.where(jnp.isfinite(gradient), gradient, 0.0)
+
+    def _smoothed(self, u: Float[Array, " D"], angle: Array) -> Float[Array, ""]:
+        """:meth:`log_likelihood`, to be differentiated for steps of this angle."""
+        values = self.values(u)
+        return self.log_likelihood_given(self.prior.process_for_steps(self.fixed | values, self.X, angle), values)
+
+    def _rounded(self, u: Float[Array, " D"], angle: Array) -> tuple[Array, Array]:
+        """:meth:`_smoothed` in single precision, and the condition number of what it factorises, from above."""
+        rounded, values = replace(self, X=_single(self.X), Y=_single(self.Y)), _single(self.values(u))
+        condition = jnp.ones((), jnp.float32)
+        with jax.default_matmul_precision("highest"):
+            # Constants of an activation may be double.
+            process = _single(self.prior.process_for_steps(self.fixed | values, rounded.X, angle))
+            if isinstance(process, FeatureProcess) and self.likelihood.conjugate:
+                condition = process.condition(self.noise_variance(values).astype(jnp.float32))
+            return rounded.log_likelihood_given(process, values), condition
+
+    def predict(self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array) -> Any:
+        """The predictive distribution of y at new inputs given z, as :meth:`Likelihood.predict` gives it."""
+        process = self.process(values, X_new)
+        if self.likelihood.conjugate:
+            mean, variance = process.predict(self.Y, self.noise_variance(values))
+        else:
+            mean, variance = process.predict_function(values[self.prior.function_site])
+        return self.likelihood.predict(key, self.fixed | values, mean, variance)
+
+    def predictive(self, components: Any, scale: Scale) -> Any:
+        """The equally weighted mixture over draws, on the user's scale."""
+        return self.likelihood.predictive(components, scale)
+
+    def draw_function(self, values: dict[str, Array], key: Array) -> dict[str, Array]:
+        """``"f"`` at the training inputs given z, and the readout where it was integrated out."""
+        process = self.process(values)
+        if self.likelihood.conjugate:
+            return process.draw(key, self.Y, self.noise_variance(values))
+        return {"f": process.function(values[self.prior.function_site])}
+
+    def pointwise_log_likelihood(self, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
+        """``log p(y | f)`` of every row, and of every output on its own where they are independent; nats."""
+        return self.likelihood.pointwise_log_prob(self.fixed | values, self.Y, f)
+
+    def replicate(self, key: Array, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
+        """One draw of y at the training inputs given f."""
+        return self.likelihood.draw(key, self.fixed | values, f)
+
+    def draw_prior(self, key: Array) -> tuple[dict[str, Array], Float[Array, "N C"], Float[Array, "N *C"]]:
+        """One draw from the prior: the latents (a network's readout among them), f and y at the training inputs."""
+        key_u, key_weights, key_y = jax.random.split(key, 3)
+        values, site = self.values(self.sample_prior(key_u)), self.prior.function_site
+        integrated_out = {} if site in values else self.function_weights
+        weights = {name: prior.sample(key_weights) for name, prior in integrated_out.items()}
+        f = self.process(values).function((values | weights)[site])
+        kept = values | weights if site == "readout" else values
+        return kept, f, self.replicate(key_y, values, f)
+
+
+def _as_arrays(numbers: dict[str, float]) -> dict[str, Array]:
+    return {name: jnp.asarray(number, float) for name, number in numbers.items()}
+
+
+def _single(tree: Any) -> Any:
+    """In single precision."""
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), tree)

@@ -1,0 +1,68 @@
+"""Averages over posterior draws with a Monte-Carlo error."""
+
+from typing import NamedTuple
+
+import arviz as az
+import numpy as np
+from jaxtyping import Float
+
+
+class Average(NamedTuple):
+    """An average over posterior draws.
+
+    Attributes:
+        value: the mean.
+        mcse: its Monte-Carlo standard error, by the effective sample size.
+        std: standard deviation over draws.
+
+    Example:
+        >>> print(Average(0.5, 0.01, 0.1))
+        0.5 +- 0.01 (spread 0.1)
+    """
+
+    value: float
+    mcse: float
+    std: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} +- {self.mcse:.2g} (spread {self.std:.2g})"
+
+
+def standard_errors(quantity: Float[np.ndarray, "chains draws *what"], sampler: str) -> Float[np.ndarray, " *what"]:
+    """MCSE of the means over draws, by the effective sample size (Vehtari et al. 2021, Bayesian Analysis 16).
+
+    Particles of SMC are no time series, so that the error is at least what the spread of the means of its islands says.
+    Fewer than four draws a chain are too few for autocorrelations and are taken to be independent, as frozen draws are.
+
+    Args:
+        quantity: numbers of every draw.
+        sampler: name of the sampler that made the draws.
+
+    Example:
+        >>> float(standard_errors(np.array([[1.0, 3.0]]), "smc").round(3))
+        1.0
+    """
+    chains, draws = quantity.shape[:2]
+    if chains * draws == 1:
+        return np.full(quantity.shape[2:], np.nan)
+    std = quantity.std(axis=(0, 1), ddof=1)
+    if draws < 4 or sampler == "frozen":
+        return std / (chains * draws) ** 0.5
+    errors = np.asarray(az.mcse(az.convert_to_dataset({"quantity": quantity}))["quantity"])
+    if sampler == "smc" and chains > 1:
+        errors = np.maximum(errors, quantity.mean(axis=1).std(axis=0, ddof=1) / chains**0.5)
+    return np.where(std == 0.0, 0.0, errors)
+
+
+def average_over_draws(quantity: Float[np.ndarray, "chains draws"], sampler: str) -> Average:
+    """Mean, MCSE and spread of a quantity of every draw; see :func:`standard_errors`.
+
+    Example:
+        >>> average_over_draws(np.zeros((2, 10)), "infinite_hmc").mcse
+        0.0
+    """
+    std = float(quantity.std(ddof=1)) if quantity.size > 1 else 0.0
+    return Average(float(quantity.mean()), float(standard_errors(quantity, sampler)), std)

@@ -1,0 +1,33 @@
+"""The figure that all plots are drawn into, and what they have in common."""
+
+import io
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Colours of priors whose features the data update, and of all others.
+LEARNT, NOT_LEARNT = "#c44e1b", "#2b6a99"
+
+
+class Plot(Figure):
+    """A figure that a notebook shows by itself, whatever Matplotlib's backend.
+
+    Example:
+        >>> Plot(figsize=(3.0, 2.0)).subplots().plot([1, 2])[0].get_xydata().shape
+        (2, 2)
+    """
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
+def colour_of(learns_features: bool) -> str:
+    """The colour of a prior."""
+    return LEARNT if learns_features else NOT_LEARNT
+
+
+def hide_spines(ax: Axes, *sides: str) -> None:
+    """Leave away the lines at the top and on the right, and those named."""
+    ax.spines[["top", "right", *sides]].set_visible(False)

@@ -1,0 +1,139 @@
+"""Checkpoints: the state of a long run on disk, so that a killed run goes on where it stopped."""
+
+import contextlib
+import hashlib
+import os
+import pickle
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bayes_nn.inference.problem.problem import Problem
+
+#: Number of the layout of saved states; raised whenever it changes, so that the states of older versions are refused.
+LAYOUT = 4
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder that holds the state of one run.
+
+    What is saved is read back with :mod:`pickle`: use only folders that you wrote yourself.
+
+    Args:
+        folder: where to write; None to keep nothing.
+        seconds_before: that earlier parts of the run took, up to what they saved last.
+        began: when this part began, by :func:`time.perf_counter`.
+
+    Example:
+        >>> NOWHERE.load("chains") is None
+        True
+    """
+
+    folder: Path | None
+    seconds_before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def of(cls, folder: str | Path | None, problem: Problem, settings: Any, key: Array) -> "Checkpoint":
+        """The checkpoint of a run, new or to be continued.
+
+        Args:
+            folder: where to write; None to keep nothing.
+            problem: the posterior.
+            settings: of the sampler.
+            key: random key.
+
+        Raises:
+            ValueError: if the folder holds another run.
+        """
+        if folder is None:
+            return NOWHERE
+        folder = checked_folder(folder)
+        checkpoint, mark = cls(folder), fingerprint(problem, settings, key)
+        known = checkpoint.load("fingerprint")
+        if known is not None and known != mark:
+            raise ValueError(
+                f"{folder} holds the checkpoint of another run (other data, prior, sampler settings or key, or another "
+                "version of bayes_nn): remove it, or choose another folder"
+            )
+        if known is None and folder.exists() and any(path.suffix != ".partial" for path in folder.iterdir()):
+            raise ValueError(f"checkpoint {folder} is not empty and was not written by bayes_nn: choose another folder")
+        checkpoint = replace(checkpoint, seconds_before=checkpoint.load("seconds") or 0.0)
+        checkpoint.save("fingerprint", mark)
+        return checkpoint
+
+    def save(self, name: str, state: Any) -> None:
+        """Write a pytree in one step, so that a run killed while writing leaves the last state behind."""
+        if self.folder is None:
+            return
+        self._write(name, state)
+        self._write("seconds", self.seconds_before + time.perf_counter() - self.began)
+
+    def _write(self, name: str, state: Any) -> None:
+        assert self.folder is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f"{name}.partial"
+        with temporary.open("wb") as file:
+            pickle.dump(jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, Array) else leaf, state), file)
+        os.replace(temporary, self.folder / f"{name}.pickle")
+
+    def load(self, name: str) -> Any:
+        """What was saved by that name, or None."""
+        path = self.folder / f"{name}.pickle" if self.folder is not None else None
+        if path is None or not path.exists():
+            return None
+        with path.open("rb") as file:
+            return pickle.load(file)
+
+    def remove(self) -> None:
+        """Remove what was written, and the folder if nothing else is in it, once the run has ended."""
+        if self.folder is None:
+            return
+        written = [*self.folder.glob("*.partial"), *self.folder.glob("*.pickle")]
+        with contextlib.suppress(OSError):
+            for path in sorted(written, key=lambda path: path.name == "fingerprint.pickle"):
+                path.unlink()
+            self.folder.rmdir()
+
+
+#: Keeps nothing.
+NOWHERE = Checkpoint(None)
+
+
+def checked_folder(folder: str | Path) -> Path:
+    """The path of a checkpoint.
+
+    Raises:
+        ValueError: if it, or a folder above it, is a file.
+    """
+    folder = Path(folder)
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"checkpoint {folder}: {path} is a file; name a folder")
+    return folder
+
+
+def fingerprint(problem: Problem, settings: Any, key: Array) -> str:
+    """What tells one run from another: data, prior, likelihood, settings and key, and the layout of what is saved.
+
+    Prior and likelihood enter by what they compute: log densities at two draws, to 9 digits.
+    """
+    u = problem.sample_prior(jax.random.key(0), (2,))
+    densities = [f"{float(density):.9g}" for one in u for density in _log_densities(problem, one)]
+    digest = hashlib.sha256()
+    for part in (problem.X, problem.Y, jax.random.key_data(key)):
+        digest.update(np.asarray(jnp.asarray(part)).tobytes())
+    digest.update(repr((LAYOUT, problem.prior.name, settings, list(problem.latents), densities)).encode())
+    return digest.hexdigest()
+
+
+@jax.jit
+def _log_densities(problem: Problem, u: Float[Array, " D"]) -> tuple[Array, Array]:
+    return problem.log_densities(u)

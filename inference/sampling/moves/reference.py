@@ -1,0 +1,63 @@
+"""The Gaussian that moves rotate about: the prior of the hidden weights, and a fit to the hyperparameters.
+
+For the hidden weights it is the prior, so that acceptance does not fall as the width grows, and for the few
+hyperparameters a Gaussian fitted to the particles, so that a quarter turn decorrelates stiff and slack directions
+alike.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Reference(NamedTuple):
+    """The Gaussian N(mean, L L') of the hyperparameter block; the hidden weights' is N(0, I).
+
+    Attributes:
+        mean: (H,).
+        factor: lower-triangular, (H, H).
+    """
+
+    mean: Float[Array, " H"]
+    factor: Float[Array, "H H"]
+
+    def to_u(self, z: Float[Array, " D"]) -> Float[Array, " D"]:
+        """From reference coordinates, in which the reference is N(0, I)."""
+        H = len(self.mean)
+        return jnp.concatenate([self.mean + self.factor @ z[:H], z[H:]])
+
+    def to_z(self, u: Float[Array, " D"]) -> Float[Array, " D"]:
+        """Into reference coordinates."""
+        H = len(self.mean)
+        if H == 0:
+            return u
+        return jnp.concatenate([jax.scipy.linalg.solve_triangular(self.factor, u[:H] - self.mean, lower=True), u[H:]])
+
+    def pull_back(self, gradient: Float[Array, " D"]) -> Float[Array, " D"]:
+        """A gradient in u turned into one in z."""
+        H = len(self.mean)
+        return jnp.concatenate([self.factor.T @ gradient[:H], gradient[H:]])
+
+
+def fit_reference(u: Float[Array, "P D"], dimension: int) -> Reference:
+    """A Gaussian with the particles' mean and covariance in the hyperparameter block.
+
+    The covariance is shrunk towards its diagonal by d/(d + P), since few particles know few correlations.
+    """
+    block = u[:, :dimension]
+    mean = jnp.mean(block, axis=0)
+    centred = block - mean
+    return reference_of(mean, centred.T @ centred / len(u), jnp.asarray(len(u), float))
+
+
+def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], count: Float[Array, ""]) -> Reference:
+    """The Gaussian of these moments, found from ``count`` points and shrunk as in :func:`fit_reference`."""
+    dimension = len(mean)
+    if dimension == 0:
+        return Reference(mean, covariance)
+    shrink = dimension / (dimension + count)
+    variance = jnp.diagonal(covariance) + 1e-8
+    covariance = (1.0 - shrink) * covariance + shrink * jnp.diag(variance)
+    return Reference(mean, jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(dimension)))

@@ -1,0 +1,203 @@
+"""What one island of SMC does: weight its particles, resample them, and move them.
+
+Steps in tempering are adaptive (Del Moral, Doucet and Jasra 2006), resampling is BlackJAX's, and the moves are in
+:mod:`bayes_nn.inference.sampling.moves`. A step is one compiled call for all islands; particles carry their log
+likelihood, so reweighting costs nothing. Importing BlackJAX starts JAX's backend, so this module, and
+:mod:`bayes_nn.inference.sampling.smc_run` with it, is imported when SMC is first asked for.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import blackjax.smc.base as smc_base
+import blackjax.smc.ess as smc_ess
+import jax
+import jax.numpy as jnp
+from blackjax.smc.resampling import systematic
+from blackjax.smc.solver import dichotomy
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from bayes_nn.inference.problem.problem import TemperedDensity
+from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate, no_moves
+from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
+from bayes_nn.runtime.devices import map_over_devices
+
+#: Acceptance that the step size of a move is adapted to, and most sweeps at one tempering.
+TARGET_ACCEPTANCE, MOST_SWEEPS = 0.75, 10
+
+
+class Plan(NamedTuple):
+    """What all islands have in common.
+
+    Attributes:
+        problem: the posterior.
+        move: how particles are moved.
+        target_ess: effective fraction of particles that a step in tempering leaves.
+        accepted_moves: accepted moves per particle and tempering, on average.
+    """
+
+    problem: TemperedDensity
+    move: Move
+    target_ess: float | Array
+    accepted_moves: float | Array
+
+
+class Island(NamedTuple):
+    """State of one island.
+
+    Attributes:
+        key: raw random key of the steps to come.
+        particles: equally weighted particles, leading axis P.
+        tempering: power of the likelihood reached, 1 at the end.
+        log_evidence: log of the mean likelihood accumulated up to this tempering.
+        variance: variance of ``log_evidence`` that the weights imply.
+        step_size: largest angle of one step of the move.
+        acceptance: mean acceptance of the last sweep.
+        info: what the last move of every particle did.
+        gradient_evaluations: so far.
+        unique: fraction of distinct ancestors at the last resampling for a rise in tempering.
+        stays: whether the particles are to be moved at the tempering they are at before it rises.
+    """
+
+    key: Array
+    particles: Particle
+    tempering: Float[Array, ""]
+    log_evidence: Float[Array, ""]
+    variance: Float[Array, ""]
+    step_size: Float[Array, ""]
+    acceptance: Float[Array, ""]
+    info: MoveInfo
+    gradient_evaluations: Array
+    unique: Float[Array, ""]
+    stays: Array
+
+
+class IslandStart(NamedTuple):
+    """Where an island begins; attributes as in :class:`Island`."""
+
+    key: Array
+    u: Float[Array, "P D"]
+    tempering: Float[Array, ""]
+    log_evidence: Float[Array, ""]
+    variance: Float[Array, ""]
+    stays: Array
+
+
+def start_island(problem: TemperedDensity, start: IslandStart) -> Island:
+    """An island before its first move."""
+    particles = jax.lax.map(lambda one: evaluate(problem, one), start.u)
+    zero = jnp.zeros(())
+    return Island(
+        start.key,
+        particles,
+        start.tempering,
+        start.log_evidence,
+        start.variance,
+        jnp.asarray(0.5, dtype=float),
+        zero,
+        no_moves(len(start.u)),
+        jnp.zeros((), int),
+        jnp.ones(()),
+        start.stays,
+    )
+
+
+def temper_island(plan: Plan, island: Island) -> Island:
+    """Raise the tempering as far as the target ESS allows, resample, and move every particle.
+
+    Particles that are still to be moved at their tempering are moved there: the step in tempering is 0.
+    """
+    key, key_step = jax.random.split(jax.random.wrap_key_data(island.key))
+    count, remaining = len(island.particles.log_likelihood), 1.0 - island.tempering
+    increment = smc_ess.ess_solver(
+        lambda particles: particles.log_likelihood, island.particles, plan.target_ess, remaining, dichotomy
+    )
+    # An increment within rounding of the end is the end: the solver stops at a tolerance of its own.
+    increment = jnp.where(increment > 0.999 * remaining, remaining, jnp.clip(increment, 1e-12, remaining))
+    increment = jnp.where(island.stays, 0.0, increment)
+    tempering = jnp.minimum(island.tempering + increment, 1.0)
+    log_weights = increment * island.particles.log_likelihood
+    total = logsumexp(log_weights)
+    weights = jnp.exp(log_weights - total)
+    reference = fit_reference(island.particles.u[_systematic_order(weights)], plan.problem.n_hyperparameters)
+
+    def update(keys: Array, particles: Particle, step_size: Array) -> tuple[Particle, tuple]:
+        return _sweeps(plan, keys[0], particles, step_size, reference, tempering)
+
+    moved, step_info = smc_base.step(
+        key_step,
+        smc_base.SMCState(island.particles, weights, island.step_size),
+        update,
+        lambda particles: jnp.zeros_like(particles.log_likelihood),
+        systematic,
+    )
+    step_size, info, gradients = step_info.update_info
+    log_evidence = island.log_evidence + total - jnp.log(count)
+    variance = island.variance + 1.0 / smc_ess.ess(log_weights) - 1.0 / count
+    ancestors = jnp.zeros(count).at[step_info.ancestors].set(1.0)
+    return Island(
+        jax.random.key_data(key),
+        moved.particles,
+        tempering,
+        jnp.where(island.stays, island.log_evidence, log_evidence),
+        jnp.where(island.stays, island.variance, variance),
+        step_size,
+        jnp.mean(info.acceptance),
+        info,
+        island.gradient_evaluations + gradients,
+        jnp.where(island.stays, island.unique, jnp.mean(ancestors)),
+        jnp.zeros((), bool),
+    )
+
+
+def _sweeps(
+    plan: Plan, key: Array, particles: Particle, step_size: Array, reference: Reference, tempering: Array
+) -> tuple[Particle, tuple[Array, MoveInfo, Array]]:
+    """Move all particles in turn until enough moves were accepted, adapting the step size between sweeps."""
+    count = len(particles.log_likelihood)
+
+    def sweep(carry: tuple) -> tuple:
+        key, particles, step_size, accepted, sweeps, _, gradients = carry
+        key, key_direction, key_uniforms = jax.random.split(key, 3)
+        directions = jax.random.normal(key_direction, particles.u.shape)
+        uniforms = jax.random.uniform(key_uniforms, (count, UNIFORMS))
+        particles, info = jax.lax.map(
+            lambda each: plan.move(each[0], each[1], plan.problem, reference, tempering, step_size),
+            ((directions, uniforms), particles),
+        )
+        acceptance = jnp.mean(info.acceptance)
+        step_size = jnp.clip(step_size * jnp.exp(acceptance - TARGET_ACCEPTANCE), 1e-3, jnp.pi / 2)
+        return key, particles, step_size, accepted + acceptance, sweeps + 1, info, gradients + info.steps.sum()
+
+    def unfinished(carry: tuple) -> Array:
+        accepted, sweeps = carry[3], carry[4]
+        return (accepted < plan.accepted_moves) & (sweeps < MOST_SWEEPS)
+
+    zero = jnp.zeros((), int)
+    carry = key, particles, step_size, jnp.zeros(()), zero, no_moves(count), zero
+    _, particles, step_size, _, _, info, gradients = jax.lax.while_loop(unfinished, sweep, carry)
+    return particles, (step_size, info, gradients)
+
+
+def _systematic_order(weights: Float[Array, " P"]) -> Array:
+    """Deterministic systematic resampling, for moments of the weighted particles."""
+    count = len(weights)
+    return jnp.clip(jnp.searchsorted(jnp.cumsum(weights), (jnp.arange(count) + 0.5) / count), 0, count - 1)
+
+
+@jax.jit
+def start_islands(problem: TemperedDensity, starts: IslandStart) -> Island:
+    """All islands before their first move."""
+    return map_over_devices(start_island, len(starts.tempering))(problem, starts)
+
+
+@partial(jax.jit, donate_argnums=1)
+def temper_islands(plan: Plan, islands: Island) -> Island:
+    """One step of every island that has not reached tempering 1 or is to be moved there."""
+
+    def advance(plan: Plan, island: Island) -> Island:
+        finished = (island.tempering >= 1.0) & ~island.stays
+        return jax.lax.cond(finished, lambda i: i, lambda i: temper_island(plan, i), island)
+
+    return map_over_devices(advance, len(islands.tempering))(plan, islands)

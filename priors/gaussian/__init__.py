@@ -1,0 +1,1 @@
+"""Gaussian processes given their kernel matrices or features: evidence, predictions and draws."""

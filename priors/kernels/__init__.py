@@ -1,0 +1,1 @@
+"""Kernels of infinitely wide networks and neural tangent kernels of finite ones."""

@@ -1,0 +1,170 @@
+"""The command line on a user's own files."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import bayes_nn as bnn
+from bayes_nn.cli import app
+from bayes_nn.cli.files import hold_out, read_table
+from bayes_nn.cli.options import LIKELIHOODS, named_likelihood
+
+FIXED = ["--noise-std", "0.3", "--weight-std", "1.4", "--bias-std", "0.1"]
+SMALL = ["--width", "3", "--depth", "1", "--particles", "16", "--islands", "2", *FIXED]
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    return pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "price": X[:, 0] + 0.3 * rng.normal(size=40)})
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_csv_and_parquet_are_read_alike(table, tmp_path):
+    table.to_csv(tmp_path / "houses.csv", index=False)
+    table.to_parquet(tmp_path / "houses.parquet")
+    for name in ("houses.csv", "houses.parquet"):
+        pd.testing.assert_frame_equal(read_table(str(tmp_path / name)), table)
+    assert "target" in read_table("diabetes").columns
+
+
+def test_compare_writes_report_result_and_picture(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    done = run("compare", path, "--target", "price", *SMALL, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "Verdict:" in done.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"report.html", "result.nc", "evidence.png"}
+    assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 5
+    again = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "again.html")
+    assert again.exit_code == 0
+    # All but what needs the posteriors, which are not saved.
+    page = (tmp_path / "out" / "report.html").read_text()
+    without, found = re.subn(r"<h2>What the features became.*?(?=<h2>)", "", page, flags=re.DOTALL)
+    assert found == 1
+    assert (tmp_path / "again.html").read_text().split() == without.split()
+
+
+def test_compare_averages_over_splits(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    done = run("compare", path, "--target", "price", *SMALL, "--splits", 2, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "2 splits" in (tmp_path / "out" / "report.html").read_text()
+    y, rows = table.price.to_numpy(), bnn.load(tmp_path / "out" / "result.nc")
+    first, second = (hold_out(40, 0.25, seed)[1] for seed in (0, 1))
+    assert [set(tested[:, 0]) for tested in rows.y_test] == [set(y[first]), set(y[second])]
+    refused = run("compare", path, "--target", "price", *SMALL, "--splits", 0)
+    assert refused.exit_code == 2
+    assert "--splits must be at least 1" in refused.output
+
+
+def test_compare_takes_the_priors_named_at_every_width(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    few = ["--width", "3,8", "--depth", 1, *FIXED]
+    named = ["--priors", "nngp, renormalised,student-t"]
+    done = run("compare", path, "--target", "price", *few, *named, "--particles", 16, "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "the candidates lack a BayesianNetwork" in done.output
+    names = sorted(row.name for row in bnn.load(tmp_path / "out" / "result.nc").rows)
+    widths = [f"RenormalisedKernel(relu, depth=1, width={width})" for width in (3, 8)]
+    assert names == ["NNGP(relu, depth=1)", *widths, "StudentT(relu, depth=1, df=4)"]
+
+
+def test_sweep_writes_a_line_for_every_depth_and_width(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    few = ["--particles", 16, "--islands", 2, *FIXED, "--out", tmp_path / "out"]
+    done = run("sweep", path, "--target", "price", "--width", "2,3", "--depth", "1", *few)
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.csv", "sweep.png", "report_depth_1.html"}
+    assert pd.read_csv(tmp_path / "out" / "sweep.csv").width.to_list() == [2, 3]
+
+
+def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
+    import arviz as az
+
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    out = tmp_path / "posterior.nc"
+    done = run("fit", path, "--target", "price", "--prior", "nngp", "--depth", 1, "--sampler", "smc", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "log evidence" in done.output
+    assert "noise_std" in done.output
+    assert "posterior_predictive" in az.from_netcdf(out).children
+
+
+def test_fit_takes_every_likelihood(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.assign(price=np.arange(40) % 5).to_csv(path, index=False)
+    few = ["--depth", 1, "--weight-std", 1.4, "--bias-std", 0.1, "--sampler", "smc", "--out", tmp_path / "p.nc"]
+    done = run("fit", path, "--target", "price", "--prior", "nngp", "--likelihood", "student-t", *few)
+    assert done.exit_code == 0, done.output
+    assert "log evidence of the standardised y:" in done.output
+    assert all(named_likelihood(name, None) == kind() for name, kind in LIKELIHOODS.items())
+
+
+def test_the_package_of_commands_can_be_run():
+    import importlib.metadata
+    import subprocess
+    import sys
+
+    (entry,) = importlib.metadata.entry_points(group="console_scripts", name="bayes-nn")
+    assert entry.value == "bayes_nn.cli:main"
+    done = subprocess.run([sys.executable, "-m", "bayes_nn.cli", "--help"], capture_output=True, text=True, check=True)
+    assert "compare" in done.stdout
+
+
+BAD = {
+    "unknown likelihood": (["fit", "FILE", "--target", "price", "--likelihood", "gamma"], "unknown likelihood 'gamma'"),
+    "noise where there is none": (
+        ["fit", "FILE", "--target", "price", "--likelihood", "bernoulli", "--noise-std", "0.3"],
+        "--noise-std belongs to --likelihood gaussian or student-t",
+    ),
+    "missing file": (["compare", "nowhere.csv"], "there is no file nowhere.csv"),
+    "missing target": (
+        ["compare", "FILE", "--target", "cost"],
+        "there is no column 'cost'; the columns are a, b, price",
+    ),
+    "text column": (["compare", "TEXT", "--target", "price"], "non-numeric columns: colour"),
+    "bad width": (["compare", "FILE", "--target", "price", "--width", "a,b"], "--width must be whole numbers"),
+    "negative width": (["compare", "FILE", "--target", "price", "--width", "-4"], "--width must be positive"),
+    "unknown activation": (
+        ["compare", "FILE", "--target", "price", "--activation", "swish"],
+        "unknown activation 'swish'",
+    ),
+    "unknown prior": (["fit", "FILE", "--target", "price", "--prior", "tree"], "unknown prior 'tree'"),
+    "two priors to fit": (["fit", "FILE", "--target", "price", "--prior", "nngp,ntk"], "unknown prior 'nngp,ntk'"),
+    "unknown priors": (["compare", "FILE", "--target", "price", "--priors", "nngp,tree"], "unknown prior 'tree'"),
+    "bad fraction": (["compare", "FILE", "--target", "price", "--test-fraction", "1.5"], "--test-fraction"),
+    "other file": (["compare", "NOTES"], "must be a .csv or .parquet file"),
+    "not a result": (["report", "FILE"], "is not a NetCDF file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(table, tmp_path, case):
+    files = {"FILE": tmp_path / "houses.csv", "TEXT": tmp_path / "text.csv", "NOTES": tmp_path / "notes.txt"}
+    table.to_csv(files["FILE"], index=False)
+    table.assign(colour="red").to_csv(files["TEXT"], index=False)
+    files["NOTES"].write_text("hello")
+    arguments, message = BAD[case]
+    done = run(*[files.get(argument, argument) for argument in arguments])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_help_teaches():
+    done = run("compare", "--help")
+    assert done.exit_code == 0
+    assert "--target" in done.output
+    assert "Example" in done.output

@@ -1,0 +1,377 @@
+"""Comparisons: the table, every outcome of the verdict, files, reports and plots."""
+
+import dataclasses
+import html.parser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_nn as bnn
+from bayes_nn import inference, priors
+from bayes_nn.data.scores import paired_difference
+from bayes_nn.inference.comparison.prior_result import PriorResult
+from bayes_nn.inference.comparison.result import Comparison
+
+NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
+SMALL = inference.SMC(particles=32, islands=2)
+
+
+@pytest.fixture(scope="module")
+def result(small_data):
+    X, y = small_data
+    candidates = [
+        priors.NNGP(NET), priors.NTK(NET), priors.ScaleMixture(NET, 6), priors.FrozenFeatures(NET, 6),
+        bnn.BayesianNetwork(NET, 6),
+    ]  # fmt: skip
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    return bnn.compare(candidates, frame[:20], y[:20], frame[20:], y[20:], likelihood=bnn.Gaussian(0.3), sampler=SMALL)
+
+
+def test_table_has_the_promised_columns_best_first(result):
+    table = result.table
+    assert list(table.columns) == [
+        "log_evidence", "mcse", "log_bayes_factor", "probability", "lpd_test", "lpd_test_se", "rmse",
+        "feature_information", "seconds", "reliable",
+    ]  # fmt: skip
+    assert table.log_evidence.is_monotonic_decreasing
+    assert table.log_bayes_factor.iloc[0] == 0.0
+    assert table.probability.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(table.log_bayes_factor, table.log_evidence - table.log_evidence.max())
+    assert np.isfinite(table.drop(columns="reliable").to_numpy(dtype=float)).all()
+    kernels = table.loc[[name for name in table.index if name.startswith(("NNGP", "NTK", "Scale"))]]
+    assert (kernels.feature_information == 0.0).all()
+
+
+def test_table_agrees_with_the_posteriors(result, small_data):
+    X, y = small_data
+    for name, posterior in result.posteriors.items():
+        row = result.table.loc[name]
+        assert row.log_evidence == posterior.log_evidence.value
+        predictive = posterior.predict(X[20:])
+        assert row.lpd_test == pytest.approx(predictive.log_prob(y[20:]).mean())
+        assert row.rmse == pytest.approx(np.sqrt(np.mean((predictive.mean - y[20:]) ** 2)))
+
+
+def test_saved_and_reloaded_is_the_same(result, tmp_path):
+    again = bnn.load(result.save(tmp_path / "deep" / "result.nc"))
+    pd.testing.assert_frame_equal(again.table, result.table)
+    assert again.verdict == result.verdict
+    assert again.settings == result.settings
+    for a, b in zip(again.rows, result.rows, strict=True):
+        np.testing.assert_array_equal(a.test_mean[0], b.test_mean[0])
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    import xarray as xr
+
+    path = tmp_path / "other.nc"
+    xr.Dataset({"a": 1}).to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(ValueError, match="was not written by"):
+        bnn.load(path)
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a page holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.text, self.images, self.open = "", [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs)["src"])
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_report_is_self_contained_and_says_everything(result, tmp_path):
+    page = Page()
+    page.feed(result.report(tmp_path / "report.html").read_text())
+    assert result.verdict.outcome in page.text
+    assert all(name in page.text for name in result.table.index)
+    assert len(page.images) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in page.images)
+    for row in result.rows:
+        assert f"{row.log_evidence:.2f}" in page.text
+        assert all(reason in page.text for reason in row.reasons)
+
+
+def test_report_says_what_the_features_became_while_the_posteriors_are_at_hand(result, tmp_path):
+    page, again = Page(), Page()
+    page.feed(result.report(tmp_path / "report.html").read_text())
+    network = result.posteriors[result.verdict.network]
+    after = inference.after_kernel(network, result.X_test, result.y_test[0])
+    for kernel in (after, after.before):
+        assert f"{kernel.log_evidence.value:.2f}" in page.text
+        assert f"{kernel.lpd_test.mean():.4f}" in page.text
+    again.feed(bnn.load(result.save(tmp_path / "r.nc")).report(tmp_path / "again.html").read_text())
+    assert len(again.images) == 2
+    assert "features became" not in again.text
+
+
+def test_plot_shows_every_prior_with_its_error(result):
+    figure = result.plot_evidence()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == [row.name for row in result.rows]
+    assert len(figure.axes) == 2
+    assert "nats" in figure.axes[0].get_xlabel()
+
+
+def test_without_test_data_the_verdict_is_undecided_and_says_why(small_data):
+    candidates = [priors.NNGP(NET), bnn.BayesianNetwork(NET, 3)]
+    result = bnn.compare(candidates, *small_data, likelihood=bnn.Gaussian(0.3), sampler=SMALL)
+    assert result.verdict.outcome == "undecided"
+    assert "no test data" in result.verdict.reasons[0]
+    assert result.table.lpd_test.isna().all()
+    assert len(result.plot_evidence().axes) == 1
+
+
+def test_splits_average_the_evidence_and_pool_the_test_points(small_data, tmp_path):
+    result = bnn.compare([priors.NNGP(NET), priors.NTK(NET)], *small_data, likelihood=bnn.Gaussian(0.3), splits=3)
+    row = result.rows[0]
+    assert len(row.log_evidence_by_split) == len(row.lpd_test) == 3
+    assert row.log_evidence == pytest.approx(np.mean(row.log_evidence_by_split))
+    assert result.n_train == 24
+    assert result.test_to_train == pytest.approx(6 / 24)
+    pd.testing.assert_frame_equal(bnn.load(result.save(tmp_path / "r.nc")).table, result.table)
+    explicit = [(np.arange(20), np.arange(20, 30)), (np.arange(10, 30), np.arange(10))]
+    by_hand = bnn.compare([priors.NNGP(NET)], *small_data, likelihood=bnn.Gaussian(0.3), splits=explicit)
+    alone = bnn.fit(priors.NNGP(NET), small_data[0][10:], small_data[1][10:], bnn.Gaussian(0.3))
+    assert by_hand.rows[0].log_evidence_by_split[1] == pytest.approx(alone.log_evidence.value)
+
+
+def test_priors_of_one_name_are_told_apart():
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    other = bnn.mlp(depth=1, weight_std=1.0, bias_std=0.2)
+    result = bnn.compare([priors.NNGP(NET), priors.NNGP(other)], X, X[:, 0], likelihood=bnn.Gaussian(0.3))
+    assert sorted(result.table.index) == ["NNGP(relu, depth=1)", "NNGP(relu, depth=1) #2"]
+
+
+def made_up(rows):
+    """A comparison of rows (kind, log evidence, mcse, test gain over the NNGP, reasons) on 400 test points.
+
+    Reasons that begin with "sampler" are those of the sampler.
+    """
+    noise = np.random.default_rng(0).normal(scale=0.5, size=400)
+    noise -= noise.mean()
+    built = [
+        PriorResult(
+            name=kind, kind=kind, learns_features=kind == "BayesianNetwork",
+            has_hidden_weights=kind in ("BayesianNetwork", "FrozenFeatures"), log_evidence_by_split=(evidence,),
+            mcse_by_split=(mcse,), method="smc", reasons=reasons,
+            lpd_test=[-1.0 + gain + (0.0 if kind == "NNGP" else 0.2) * noise[:: 1 if kind != "ScaleMixture" else -1]],
+            test_mean=[np.zeros((400, 1))], test_std=[np.ones((400, 1))], rmse=1.0, feature_information=1.0,
+            feature_information_mcse=0.1, seconds=1.0,
+            sampler_reasons=tuple(reason for reason in reasons if reason.startswith("sampler")),
+        )
+        for kind, evidence, mcse, gain, reasons in rows
+    ]  # fmt: skip
+    built.sort(key=lambda row: -row.log_evidence)
+    return Comparison(built, [np.zeros((400, 1))], 200, True, {})
+
+
+NETWORK, NNGP, SCALE, FROZEN = "BayesianNetwork", "NNGP", "ScaleMixture", "FrozenFeatures"
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        ([(NETWORK, -100, 0.1, 0.001, ()), (NNGP, -101, 0.0, 0.0, ())], "no finite-width gain"),
+        ([(NETWORK, -100, 0.1, -0.1, ()), (NNGP, -101, 0.0, 0.0, ())], "no finite-width gain"),
+        ([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ())], "needs feature learning"),
+        (
+            [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (SCALE, -90, 0.1, 0.1, ())],
+            "explained by a better prior",
+        ),
+        # The best feature-free prior is the one of highest evidence, not of best test score.
+        (
+            [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (SCALE, -102, 0.1, 0.1, ())],
+            "needs feature learning",
+        ),
+        # Frozen features hold hidden weights, so they are not the feature-free account.
+        (
+            [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (FROZEN, -90, 0.1, 0.1, ())],
+            "needs feature learning",
+        ),
+        ([(NETWORK, -90, 0.1, 0.1, ("sampler: R-hat",)), (NNGP, -101, 0.0, 0.0, ())], "undecided"),
+        ([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ("sampler: R-hat",))], "undecided"),
+        # The evidence of the best feature-free prior decides, that of the network only among several networks.
+        ([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ("islands disagree",))], "undecided"),
+        ([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())], "needs feature learning"),
+        (
+            [(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NETWORK, -91, 0.1, 0.0, ()), (NNGP, -101, 0.0, 0.0, ())],
+            "undecided",
+        ),
+        (
+            [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (SCALE, -101.5, 0.5, 0.1, ("low ESS",))],
+            "undecided",
+        ),
+        ([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 1.5, 0.0, ())], "undecided"),
+        ([(NNGP, -101, 0.0, 0.0, ())], "undecided"),
+        ([(NETWORK, -101, 0.0, 0.0, ())], "undecided"),
+    ],
+)
+def test_outcomes_of_the_verdict(rows, outcome):
+    verdict = made_up(rows).verdict
+    assert verdict.outcome == outcome
+    assert (outcome != "undecided") or verdict.reasons
+    assert outcome in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("points", "outcome"),
+    [
+        ([0.0, 0.6], "undecided"),  # 0.3 +- 0.3
+        ([0.2], "undecided"),  # no error from one point
+        ([0.0, 0.1], "no finite-width gain"),  # 0.05 +- 0.05
+        ([-0.2, -0.8], "undecided"),  # -0.5 +- 0.3, below zero by less than two errors
+        ([-2.2, -2.8], "no finite-width gain"),
+        ([2.2, 2.8], "needs feature learning"),
+    ],
+)
+def test_verdict_does_not_call_a_difference_none_that_test_data_could_not_show(points, outcome):
+    comparison = made_up([(NETWORK, -90, 0.1, 0.0, ()), (NNGP, -101, 0.0, 0.0, ())])
+    for row in comparison.rows:
+        row.lpd_test[0] = np.array(points) if row.kind == NETWORK else np.zeros(len(points))
+    assert comparison.verdict.outcome == outcome
+    assert any("use more test points" in reason for reason in comparison.verdict.reasons) == (outcome == "undecided")
+
+
+def test_verdict_says_that_few_splits_tell_their_own_error_poorly():
+    for splits in (2, 5):
+        comparison = made_up([(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ())])
+        for row in comparison.rows:
+            row.lpd_test.extend(row.lpd_test * (splits - 1))
+        assert any("splits" in reason for reason in comparison.verdict.reasons) == (splits == 2)
+
+
+def test_verdict_warns_of_an_unreliable_bayes_factor():
+    verdict = made_up([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())]).verdict
+    assert "quote no Bayes factor" in str(verdict)
+    assert "islands disagree" in str(verdict)
+
+
+def test_verdict_carries_its_numbers():
+    verdict = made_up([(NETWORK, -90, 0.3, 0.1, ()), (NNGP, -101, 0.4, 0.0, ()), (SCALE, -95, 0.1, 0.0, ())]).verdict
+    assert verdict.best_feature_free == SCALE
+    assert verdict.gain == pytest.approx(0.1)
+    assert verdict.gain_error == pytest.approx(0.005, rel=0.1)
+    assert verdict.log_bayes_factor == pytest.approx(11.0)
+    assert verdict.log_bayes_factor_error == pytest.approx(0.5)
+    assert (verdict.feature_information, verdict.feature_information_mcse) == (1.0, 0.1)
+    assert dataclasses.asdict(verdict)["outcome"] == "needs feature learning"
+
+
+def test_paired_error_is_over_points_or_over_splits():
+    first, second = [np.array([1.0, 2.0, 3.0])], [np.array([0.0, 2.0, 1.0])]
+    difference, error = paired_difference(first, second)
+    assert difference == pytest.approx(1.0)
+    assert error == pytest.approx(1.0 / 3**0.5)
+    splits = [np.full(4, 1.0), np.full(4, 3.0)], [np.zeros(4), np.zeros(4)]
+    difference, error = paired_difference(*splits, test_to_train=0.25)
+    assert difference == pytest.approx(2.0)
+    assert error == pytest.approx(2**0.5 * (0.5 + 0.25) ** 0.5)
+
+
+def test_a_prior_made_from_the_data_ranks_nothing():
+    rows = [(NETWORK, -90, 0.1, 0.1, ()), (NNGP, -101, 0.0, 0.0, ()), (SCALE, -50, 0.1, 0.2, ())]
+    honest = made_up(rows)
+    peeking = [dataclasses.replace(row, peeks=row.kind == SCALE) for row in honest.rows]
+    result = dataclasses.replace(honest, rows=peeking)
+    assert honest.verdict.best_feature_free == SCALE
+    assert result.verdict.best_feature_free == NNGP
+    assert result.verdict.outcome == "needs feature learning"
+    assert np.isnan(result.table.probability[SCALE])
+    assert result.table.probability.sum() == pytest.approx(1.0)
+
+
+def test_a_generator_of_candidates_is_taken_once(small_data):
+    X, y = small_data
+    candidates = [priors.NNGP(NET), priors.NTK(NET)]
+    given = bnn.compare((prior for prior in candidates), X, y, likelihood=bnn.Gaussian(0.3))
+    assert list(given.posteriors) == [prior.name for prior in candidates]
+    pd.testing.assert_frame_equal(
+        given.table.drop(columns="seconds"),
+        bnn.compare(candidates, X, y, likelihood=bnn.Gaussian(0.3)).table.drop(columns="seconds"),
+    )
+    with pytest.raises(ValueError, match="at least one prior"):
+        bnn.compare((prior for prior in ()), X, y)
+
+
+def test_splits_keep_the_names_of_the_columns(small_data):
+    """Posteriors of splits of a frame match new frames by name."""
+    X, y = small_data
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    explicit = [(np.arange(20), np.arange(20, 30))]
+    for splits in (np.int64(2), explicit):
+        result = bnn.compare([priors.NNGP(NET)], frame, y, likelihood=bnn.Gaussian(0.3), splits=splits)
+        (posterior,) = result.posteriors.values()
+        assert posterior.dataset.columns == ("a", "b", "c")
+        turned = posterior.predict(frame[["c", "a", "b"]])
+        np.testing.assert_array_equal(turned.mean, posterior.predict(X).mean)
+    plain = bnn.compare([priors.NNGP(NET)], X, y, likelihood=bnn.Gaussian(0.3), splits=explicit)
+    assert result.rows[0].log_evidence == plain.rows[0].log_evidence
+
+
+def test_test_data_are_matched_by_name(small_data):
+    X, y = small_data
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    plain = bnn.compare([priors.NNGP(NET)], X[:20], y[:20], X[20:], y[20:], likelihood=bnn.Gaussian(0.3))
+    turned = frame[["b", "c", "a"]]
+    named = bnn.compare([priors.NNGP(NET)], frame[:20], y[:20], turned[20:], y[20:], likelihood=bnn.Gaussian(0.3))
+    assert named.rows[0].rmse == pytest.approx(plain.rows[0].rmse, rel=1e-12)
+    with pytest.raises(ValueError, match="X_test lacks c"):
+        bnn.compare([priors.NNGP(NET)], frame[:20], y[:20], frame[["a", "b"]][20:], y[20:])
+
+
+def test_integers_of_numpy_are_seeds_and_numbers_of_splits(small_data):
+    results = [
+        bnn.compare([priors.NNGP(NET)], *small_data, key=key, likelihood=bnn.Gaussian(0.3), splits=splits)
+        for key, splits in ((7, 2), (np.int64(7), np.int32(2)))
+    ]
+    assert results[0].rows[0].log_evidence_by_split == results[1].rows[0].log_evidence_by_split
+
+
+def test_data_are_checked_once(small_data, monkeypatch):
+    """One pass of the checks for the whole of the data, none by the fits of five priors on two splits."""
+    from bayes_nn.data import dataset
+
+    calls = []
+    check = dataset.as_matrix
+    monkeypatch.setattr(dataset, "as_matrix", lambda *args, **more: calls.append(args[1]) or check(*args, **more))
+    bnn.compare([priors.NNGP(NET)] * 5, *small_data, likelihood=bnn.Gaussian(0.3), splits=2)
+    assert calls == ["X"]
+
+
+def test_a_file_of_the_version_before_loads(tmp_path):
+    """As written before results were called PriorResult."""
+    result = made_up([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())])
+    import json
+
+    import xarray as xr
+
+    path = result.save(tmp_path / "r.nc")
+    tree = xr.load_datatree(path, engine="h5netcdf")
+    assert tree.attrs["format"] == "bayes_nn comparison 1"
+    assert set(json.loads(tree["prior_0"].attrs["row"])) == {
+        "name", "kind", "learns_features", "has_hidden_weights", "log_evidence_by_split", "mcse_by_split", "method",
+        "reasons", "rmse", "feature_information", "feature_information_mcse", "seconds", "details", "accuracy",
+        "sampler_reasons", "peeks", "approximation",
+    }  # fmt: skip
+    assert bnn.load(path).verdict == result.verdict
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize("likelihood", [bnn.StudentTNoise(df=4.0, noise_std=0.3)])
+def test_counts_and_heavy_tails_are_compared_like_numbers(small_data, likelihood, tmp_path):
+    X, y = small_data
+    few = inference.SMC(particles=8, islands=2)
+    result = bnn.compare([priors.NNGP(NET)], X[:20], y[:20], X[20:], y[20:], likelihood=likelihood, sampler=few)
+    row = result.rows[0]
+    assert row.accuracy is None
+    assert row.lpd_test[0].shape == (10,)
+    assert np.isfinite([row.rmse, row.lpd_test[0].mean()]).all()
+    assert result.standardized == likelihood.scales_targets
+    assert result.report(tmp_path / "report.html").is_file()

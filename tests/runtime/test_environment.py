@@ -1,0 +1,55 @@
+"""Importing changes precision alone; cores are used on request; idle ones are mentioned once."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+
+
+def run(program):
+    """Run a program in a process that inherits no setting of JAX from this one."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def test_import_switches_to_double_precision_and_starts_no_backend():
+    done = run(
+        "import bayes_nn, jax, jax._src.xla_bridge as bridge\n"
+        "assert not bridge.backends_are_initialized()\n"
+        "import jax.numpy as jnp; assert jnp.ones(1).dtype == jnp.float64"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_use_all_cores_makes_one_device_per_core():
+    done = run("import bayes_nn as bnn; print(bnn.use_all_cores(3)); import jax; print(jax.local_device_count())")
+    assert done.stdout.split() == ["3", "3"]
+
+
+def test_a_program_that_does_not_call_it_gets_one_hint_and_the_same_numbers():
+    program = (
+        "import bayes_nn as bnn, numpy as np, warnings, os\n"
+        "{call}\n"
+        "os.sched_getaffinity = lambda process: {{0, 1}}\n"
+        "X = np.random.default_rng(0).normal(size=(12, 2)); net = bnn.mlp(1, weight_std=1.4, bias_std=0.1)\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    for _ in range(2):\n"
+        "        p = bnn.fit(bnn.BayesianNetwork(net, 3), X, X[:, 0], bnn.Gaussian(0.3), bnn.inference.SMC(16, 2))\n"
+        "print(sum(issubclass(w.category, bnn.PerformanceHint) for w in caught), p.log_evidence.value)"
+    )
+    alone, all_cores = run(program.format(call="")), run(program.format(call="bnn.use_all_cores(2)"))
+    assert alone.returncode == 0, alone.stderr
+    hints, value = alone.stdout.split()
+    assert hints == "1"
+    other_hints, other_value = all_cores.stdout.split()
+    assert other_hints == "0"
+    assert abs(float(value) - float(other_value)) < 1e-8
+
+
+def test_tests_run_in_double_precision():
+    assert jnp.ones(1).dtype == jnp.float64
+    assert jax.local_device_count() >= 1

@@ -1,0 +1,111 @@
+"""A run that is killed and started again gives the draws of one that was not."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bayes_nn as bnn
+from bayes_nn import inference
+from bayes_nn.inference.sampling.checkpoint import Checkpoint
+
+X = np.random.default_rng(0).normal(size=(25, 2))
+Y = X[:, 0] + 0.3 * np.random.default_rng(1).normal(size=25)
+NETWORK = bnn.BayesianNetwork(bnn.mlp(depth=1), 4)
+SAMPLERS = {
+    "infinite_hmc": inference.InfiniteHMC(chains=2, warmup=50, draws=100),
+    "nuts": inference.NUTS(chains=2, warmup=50, draws=100),
+    "smc": inference.SMC(particles=32),
+    "smc that moves on": inference.SMC(particles=64, target_ess=0.15, accepted_moves=0.1),
+}
+KILLED = """
+import os, warnings
+import bayes_nn as bnn
+bnn.use_all_cores()
+import numpy as np
+from bayes_nn import inference
+from bayes_nn.inference.sampling.checkpoint import Checkpoint
+X = np.random.default_rng(0).normal(size=(25, 2))
+Y = X[:, 0] + 0.3 * np.random.default_rng(1).normal(size=25)
+save, count = Checkpoint.save, 0
+def dies(self, name, state):
+    global count
+    save(self, name, state)
+    count += 1
+    if count == {after}:
+        os._exit(9)
+Checkpoint.save = dies
+bnn.fit(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), X, Y, sampler={sampler}, checkpoint={folder!r}, key=5)
+"""
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("name", "after"), [("infinite_hmc", 2), ("infinite_hmc", 6), ("nuts", 6), ("smc", 5), ("smc that moves on", 6)]
+)
+def test_killed_and_started_again(name, after, tmp_path):
+    """Killed in warm-up, or in sampling between two writes, in a process of its own; draws equal to the last bit."""
+    whole = bnn.fit(NETWORK, X, Y, sampler=SAMPLERS[name], key=5)
+    folder = tmp_path / "run"
+    program = KILLED.format(after=after, sampler=f"inference.{SAMPLERS[name]!r}", folder=str(folder))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 9, done.stderr
+    assert any(folder.iterdir())
+    if name == "smc that moves on":
+        assert 0 < Checkpoint(folder).load("islands")[2] < whole.sampler_evidence.details["moves_at_the_end"]
+    again = bnn.fit(NETWORK, X, Y, sampler=SAMPLERS[name], key=5, checkpoint=folder)
+    for site, draws in whole.values.items():
+        np.testing.assert_array_equal(again.values[site], draws)
+    np.testing.assert_array_equal(again.sample_stats["energy"], whole.sample_stats["energy"])
+    assert again.sampler_evidence == whole.sampler_evidence
+    assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_another_run_is_refused(tmp_path):
+    settings = SAMPLERS["smc"]
+    problem = bnn.fit(NETWORK, X, Y, sampler=settings).problem
+    import jax
+
+    Checkpoint.of(tmp_path / "run", problem, settings, jax.random.key(0))
+    for change in ({"key": 1}, {"y": Y + 1.0}, {"sampler": inference.SMC(particles=64)}):
+        arguments = {"y": Y * X[:, 1] if "y" in change else Y, "sampler": settings, "key": 0} | {
+            name: value for name, value in change.items() if name != "y"
+        }
+        with pytest.raises(ValueError, match="another run"):
+            bnn.fit(NETWORK, X, checkpoint=tmp_path / "run", **arguments)
+    (tmp_path / "run" / "notes.txt").write_text("added later")
+    bnn.fit(NETWORK, X, Y, sampler=settings, key=0, checkpoint=tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+    with pytest.raises(ValueError, match="is a file"):
+        bnn.fit(NETWORK, X, Y, sampler=settings, checkpoint=tmp_path / "run" / "notes.txt" / "below")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="not written by bayes_nn"):
+        bnn.fit(NETWORK, X, Y, sampler=settings, checkpoint=tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_a_comparison_does_not_repeat_fits_that_had_ended(tmp_path, monkeypatch):
+    candidates = [bnn.priors.ScaleMixture(NETWORK.net, 4), NETWORK]
+    arguments = {"sampler": SAMPLERS["smc"], "checkpoint": tmp_path / "run"}
+    whole = bnn.compare(candidates, X, Y, sampler=SAMPLERS["smc"])
+    draw, ran = inference.SMC.draw, []
+
+    def dies_at_the_network(self, problem, *rest, **settings):
+        ran.append(problem.prior.name)
+        if problem.prior.name == NETWORK.name and len(ran) == 2:
+            raise KeyboardInterrupt
+        return draw(self, problem, *rest, **settings)
+
+    monkeypatch.setattr(inference.SMC, "draw", dies_at_the_network)
+    with pytest.raises(KeyboardInterrupt):
+        bnn.compare(candidates, X, Y, **arguments)
+    _, seconds = Checkpoint(tmp_path / "run" / "split_0_prior_0").load("fit")
+    again = bnn.compare(candidates, X, Y, **arguments)
+    assert ran == [candidates[0].name, NETWORK.name, NETWORK.name]
+    assert again.table["log_evidence"].equals(whole.table["log_evidence"])
+    assert again.table["seconds"][candidates[0].name] == seconds  # those it took, not those of reading it back
+    assert not any((tmp_path / "run").iterdir())

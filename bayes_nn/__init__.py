@@ -30,6 +30,7 @@ from bayes_nn.data.class_predictive import ClassPredictive  # noqa: E402
 from bayes_nn.data.likelihoods.gaussian import Gaussian  # noqa: E402
 from bayes_nn.data.likelihoods.labels import Bernoulli, Categorical  # noqa: E402
 from bayes_nn.data.likelihoods.likelihood import Likelihood  # noqa: E402
+from bayes_nn.data.likelihoods.poisson import Poisson  # noqa: E402
 from bayes_nn.data.likelihoods.student_t import StudentTNoise  # noqa: E402
 from bayes_nn.data.predictive import Predictive  # noqa: E402
 from bayes_nn.inference.comparison.compare import compare  # noqa: E402
@@ -68,6 +69,7 @@ __all__ = [
     "LeakyRelu",
     "Likelihood",
     "PerformanceHint",
+    "Poisson",
     "Posterior",
     "Predictive",
     "Rbf",

@@ -48,6 +48,7 @@ PRIORS: dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]] = {
 LIKELIHOODS: dict[str, type[bnn.Likelihood]] = {
     "gaussian": bnn.Gaussian,
     "student-t": bnn.StudentTNoise,
+    "poisson": bnn.Poisson,
     "bernoulli": bnn.Bernoulli,
     "categorical": bnn.Categorical,
 }
@@ -93,7 +94,7 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
         ValueError: for an unknown name, or a noise_std where there is no noise.
 
     Example:
-        >>> named_likelihood("student-t", 0.3).noise_std, named_likelihood("bernoulli", None).conjugate
+        >>> named_likelihood("student-t", 0.3).noise_std, named_likelihood("poisson", None).conjugate
         (0.3, False)
     """
     if name not in LIKELIHOODS:

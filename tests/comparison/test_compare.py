@@ -364,9 +364,10 @@ def test_a_file_of_the_version_before_loads(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
-@pytest.mark.parametrize("likelihood", [bnn.StudentTNoise(df=4.0, noise_std=0.3)])
+@pytest.mark.parametrize("likelihood", [bnn.Poisson(), bnn.StudentTNoise(df=4.0, noise_std=0.3)])
 def test_counts_and_heavy_tails_are_compared_like_numbers(small_data, likelihood, tmp_path):
     X, y = small_data
+    y = np.random.default_rng(0).poisson(np.exp(y)) if isinstance(likelihood, bnn.Poisson) else y
     few = inference.SMC(particles=8, islands=2)
     result = bnn.compare([priors.NNGP(NET)], X[:20], y[:20], X[20:], y[20:], likelihood=likelihood, sampler=few)
     row = result.rows[0]

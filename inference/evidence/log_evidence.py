@@ -12,6 +12,7 @@ from bayes_nn.inference.evidence.exact import Exact
 from bayes_nn.inference.evidence.importance import ImportanceSampling
 from bayes_nn.inference.evidence.laplace import Laplace
 from bayes_nn.inference.evidence.nested import NestedSampling
+from bayes_nn.inference.evidence.quadrature import Quadrature
 from bayes_nn.inference.evidence.smc import SMCEstimator
 from bayes_nn.inference.evidence.thermodynamic import ThermodynamicIntegration
 from bayes_nn.inference.posterior.fit import checked_likelihood, checked_prior
@@ -34,6 +35,7 @@ ESTIMATORS: dict[str, type[Estimator]] = {
         BridgeSampling,
         ImportanceSampling,
         NestedSampling,
+        Quadrature,
         Laplace,
     )
 }
@@ -63,7 +65,8 @@ def log_evidence(
         method: ``"exact"`` (no latents), ``"smc"`` (the choice where there are latents), ``"thermodynamic"`` (the same
             runs, the mean log likelihood integrated over the tempering), ``"bridge"`` (Markov chains against a
             reference; needs a posterior that is not far from its prior), ``"importance"`` (draws from the prior; few
-            data or wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"laplace"`` (one peak only, an approximation without an error bar, never
+            data or wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"quadrature"`` (a grid;
+            at most 3 latents), ``"laplace"`` (one peak only, an approximation without an error bar, never
             ``reliable``), or None for the sensible one.
         likelihood: ``Gaussian()`` when left out.
         standardize: as in :func:`bayes_nn.fit`.

@@ -8,10 +8,11 @@ import pytest
 import bayes_nn as bnn
 from bayes_nn import inference
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
+from bayes_nn.inference.sampling.moves.crank_nicolson import CrankNicolson
 from bayes_nn.inference.sampling.moves.elliptical_slice import EllipticalSlice
 from bayes_nn.inference.sampling.moves.hamiltonian import HamiltonianMove
 
-MOVES = [HamiltonianMove(16), EllipticalSlice()]
+MOVES = [HamiltonianMove(16), EllipticalSlice(), CrankNicolson()]
 
 
 @pytest.mark.statistical
@@ -30,7 +31,7 @@ def test_smc_takes_any_move(move, linear_data, deep_linear_evidence):
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_chains_take_any_move(small_data):
-    settings = inference.InfiniteHMC(chains=2, warmup=100, draws=100, move=EllipticalSlice())
+    settings = inference.InfiniteHMC(chains=2, warmup=100, draws=100, move=CrankNicolson())
     posterior = bnn.fit(bnn.BayesianNetwork(bnn.mlp(1, "relu", 1.4, 0.1), 4), *small_data, bnn.Gaussian(0.3), settings)
-    assert posterior.sample_stats["acceptance_rate"].mean() > 0.95
+    assert 0.3 < posterior.sample_stats["acceptance_rate"].mean() < 0.95
     assert np.ptp(posterior.log_likelihood) > 0.0

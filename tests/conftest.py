@@ -21,6 +21,12 @@ from sklearn.datasets import load_diabetes  # noqa: E402
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that no worker is left with it in the end."""
+    longest = ("test_notebooks", "test_calibration")
+    items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def release_compiled_code():
     """Forget compiled code after each file: a function takes about 20 memory maps; Linux allows 65530 a process."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import logsumexp, ndtr, ndtri
+from scipy.stats import norm
 
 from bayes_nn.data.checks import as_matrix
 from bayes_nn.data.quantiles import checked_levels, continuous_quantile
@@ -71,8 +72,7 @@ class Predictive:
             ValueError: if y does not have the shape of the predictions.
         """
         targets = targets_of_shape(y, self.component_means.shape[1:])
-        z = (targets - self.component_means) / self.component_stds
-        log_density = (-0.5 * (z**2 + np.log(2.0 * np.pi)) - np.log(self.component_stds)).sum(axis=-1)
+        log_density = norm.logpdf(targets, self.component_means, self.component_stds).sum(axis=-1)
         return logsumexp(log_density, axis=0) - np.log(len(log_density))
 
     def sample(self, key: int | Array, n: int = 1) -> Float[np.ndarray, "n T *C"]:

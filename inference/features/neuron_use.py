@@ -7,13 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.posterior.draws import checked_network
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.monte_carlo_errors import Average, average_over_draws
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.priors.gaussian.log_marginal import LOG_2PI
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.progress import progress_bar
@@ -169,5 +169,5 @@ def _uses(
 def _lpd(problem: Problem, X_new: Array, Y_new: Array, values: dict[str, Array]) -> Float[Array, ""]:
     """Mean over test rows of log p(y* | x*, z, D), summed over outputs, nats; the readout integrated out."""
     mean, variance = problem.predict(X_new, values, jax.random.key(0))  # the key is for labels only
-    log_density = -0.5 * ((Y_new - mean) ** 2 / variance + jnp.log(variance) + LOG_2PI)
+    log_density = norm.logpdf(Y_new, mean, jnp.sqrt(variance))
     return jnp.mean(jnp.sum(log_density, axis=1))

@@ -19,8 +19,15 @@ SAMPLERS = {
     "smc": inference.SMC(particles=32),
     "smc that moves on": inference.SMC(particles=64, target_ess=0.15, accepted_moves=0.1),
 }
-KILLED = """
-import os, warnings
+KILLED = {
+    "infinite_hmc-2": ("infinite_hmc", 2),
+    "infinite_hmc-6": ("infinite_hmc", 6),
+    "nuts-6": ("nuts", 6),
+    "smc-5": ("smc", 5),
+    "smc that moves on-6": ("smc that moves on", 6),
+}
+PROGRAM = """
+import os, sys
 import bayes_nn as bnn
 bnn.use_all_cores()
 import numpy as np
@@ -29,28 +36,49 @@ from bayes_nn.inference.sampling.checkpoint import Checkpoint
 X = np.random.default_rng(0).normal(size=(25, 2))
 Y = X[:, 0] + 0.3 * np.random.default_rng(1).normal(size=25)
 save, count = Checkpoint.save, 0
+
+class Killed(BaseException):
+    pass
+
 def dies(self, name, state):
     global count
     save(self, name, state)
     count += 1
-    if count == {after}:
-        os._exit(9)
+    if count == after:
+        if last:
+            os._exit(9)
+        raise Killed
+
 Checkpoint.save = dies
-bnn.fit(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), X, Y, sampler={sampler}, checkpoint={folder!r}, key=5)
+runs = {runs}
+for number, (sampler, after, folder) in enumerate(runs):
+    count, last = 0, number == len(runs) - 1
+    try:
+        bnn.fit(bnn.BayesianNetwork(bnn.mlp(depth=1), 4), X, Y, sampler=sampler, checkpoint=folder, key=5)
+    except Killed:
+        pass
 """
 
 
-@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
-@pytest.mark.parametrize(
-    ("name", "after"), [("infinite_hmc", 2), ("infinite_hmc", 6), ("nuts", 6), ("smc", 5), ("smc that moves on", 6)]
-)
-def test_killed_and_started_again(name, after, tmp_path):
-    """Killed in warm-up, or in sampling between two writes, in a process of its own; draws equal to the last bit."""
-    whole = bnn.fit(NETWORK, X, Y, sampler=SAMPLERS[name], key=5)
-    folder = tmp_path / "run"
-    program = KILLED.format(after=after, sampler=f"inference.{SAMPLERS[name]!r}", folder=str(folder))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """Folders of runs that were cut off in a process of its own, which the last of them takes down with it."""
+    folders = {case: tmp_path_factory.mktemp("killed") / "run" for case in KILLED}
+    runs = ", ".join(
+        f"(inference.{SAMPLERS[name]!r}, {after}, {str(folders[case])!r})" for case, (name, after) in KILLED.items()
+    )
+    program = PROGRAM.replace("{runs}", f"[{runs}]")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=500)
     assert done.returncode == 9, done.stderr
+    return folders
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize("case", KILLED)
+def test_killed_and_started_again(case, killed):
+    """Cut off in warm-up, or in sampling between two writes; draws equal to the last bit."""
+    name, folder = KILLED[case][0], killed[case]
+    whole = bnn.fit(NETWORK, X, Y, sampler=SAMPLERS[name], key=5)
     assert any(folder.iterdir())
     if name == "smc that moves on":
         assert 0 < Checkpoint(folder).load("islands")[2] < whole.sampler_evidence.details["moves_at_the_end"]

@@ -23,15 +23,35 @@ SHARED = ROOT.parent / "shared"
 
 def pytest_collection_modifyitems(items):
     """Begin with what takes longest, so that no worker is left with it in the end."""
-    longest = ("test_notebooks", "test_calibration")
+    longest = ("test_notebooks", "test_calibration", "test_smc", "test_trajectory_gradients")
     items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
 
 
+#: Test files that compute more than they compile, and one that compares its numbers with those of child processes.
+COMPUTE_MUCH = {
+    "test_calibration",
+    "test_checkpoint",
+    "test_convergence_in_width",
+    "test_fine_tuning",
+    "test_smc",
+    "test_trajectory_gradients",
+    "test_transfer",
+}
+
+
+#: Linux allows a process 65530 memory maps, of which a compiled function takes about 20.
+MOST_MEMORY_MAPS = 30_000
+
+
 @pytest.fixture(autouse=True, scope="module")
-def release_compiled_code():
-    """Forget compiled code after each file: a function takes about 20 memory maps; Linux allows 65530 a process."""
-    yield
-    jax.clear_caches()
+def compiled_code(request):
+    """Compile fast code only where it pays; forget compiled code where the choice changes or memory maps run out."""
+    quickly = request.path.stem not in COMPUTE_MUCH
+    maps = Path("/proc/self/maps")
+    full = not maps.exists() or len(maps.read_bytes().splitlines()) > MOST_MEMORY_MAPS
+    if full or quickly != jax.config.read("jax_disable_most_optimizations"):
+        jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", quickly)
 
 
 @pytest.fixture(scope="session")

@@ -53,3 +53,16 @@ def test_a_program_that_does_not_call_it_gets_one_hint_and_the_same_numbers():
 def test_tests_run_in_double_precision():
     assert jnp.ones(1).dtype == jnp.float64
     assert jax.local_device_count() >= 1
+
+
+def test_quick_compilation_is_set_once_and_gives_way_to_the_user():
+    """What the user says in XLA_FLAGS stays; calling twice adds nothing."""
+    program = (
+        "import os; os.environ['XLA_FLAGS'] = '{given}'\n"
+        "import bayes_nn as bnn; bnn.use_all_cores(2); bnn.use_all_cores(2)\n"
+        "print(os.environ['XLA_FLAGS'].count('xla_cpu_use_fusion_emitters'), "
+        "'xla_cpu_use_fusion_emitters=true' in os.environ['XLA_FLAGS'])"
+    )
+    for given, answer in {"": ["1", "False"], "--xla_cpu_use_fusion_emitters=true": ["1", "True"]}.items():
+        done = run(program.format(given=given))
+        assert done.stdout.split() == answer, done.stderr

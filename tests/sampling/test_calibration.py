@@ -33,7 +33,7 @@ OUTPUTS = {"Gaussian": 1, "Bernoulli": 1, "Categorical": 3}
 
 
 SAMPLERS = {
-    "infinite_hmc": inference.InfiniteHMC(chains=2, warmup=200, draws=500),
+    "infinite_hmc": inference.InfiniteHMC(chains=2, warmup=100, draws=200),
     "nuts": inference.NUTS(chains=1, warmup=200, draws=300),
     "smc": inference.SMC(particles=128, islands=2),
 }

@@ -13,6 +13,7 @@ from bayes_nn.inference.features.fine_tuning import FineTuning, fine_tuning
 from bayes_nn.inference.features.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.features.reweighting import Reweighting, reweighting
 from bayes_nn.inference.features.transfer import Transfer, transfer
+from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.nuts import HMC, NUTS
 from bayes_nn.inference.sampling.smc import SMC
@@ -28,6 +29,7 @@ __all__ = [
     "KernelAlignment",
     "LearningCurves",
     "NeuronUse",
+    "ReplicaExchange",
     "Reweighting",
     "Sweep",
     "Transfer",

@@ -26,6 +26,8 @@ FLOORS = (
     "bayes_nn.inference.problem",
     "bayes_nn.inference.sampling.moves",
     "bayes_nn.inference.sampling",
+    "bayes_nn.inference.sampling.exchange",
+    "bayes_nn.inference.sampling.samplers",
     "bayes_nn.inference.posterior",
     "bayes_nn.inference.evidence",
     "bayes_nn.inference.features",

@@ -160,7 +160,7 @@ def fit(
     noise_std: Std = None,
     sampler: Annotated[
         str | None,
-        typer.Option(help="exact, infinite_hmc, smc, nuts, hmc; or the sensible one."),
+        typer.Option(help="exact, infinite_hmc, smc, replica_exchange, nuts, hmc; or the sensible one."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The posterior, an ArviZ DataTree in NetCDF.")] = Path("posterior.nc"),
     likelihood: Likelihood = "gaussian",

@@ -12,6 +12,10 @@ LARGEST_R_HAT = 1.05
 SMALLEST_ESS_PER_CHAIN = 25.0
 
 
+#: What helps where chains disagree, by sampler; the modes that Markov chains stay in are what replica exchange is for.
+ADVICE = {"smc": "raise particles, accepted_moves or max_steps", "replica_exchange": "raise rounds"}
+
+
 @dataclass(frozen=True)
 class Convergence:
     """Diagnostics of f at up to 50 training inputs, of the log likelihood, and of the sampler.
@@ -62,7 +66,7 @@ def judge_convergence(posterior: Draws, sampler_reasons: tuple[str, ...] = ()) -
     bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
     tail = float(az.ess(quantities, method="tail")["quantity"].min())
     divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
-    advice = "raise particles, accepted_moves or max_steps" if posterior.sampler == "smc" else "draw more or longer"
+    advice = ADVICE.get(posterior.sampler, 'draw more or longer, or try sampler="replica_exchange"')
     reasons = list(sampler_reasons)
     # R-hat and ESS of such quantities are NaN, which no threshold catches.
     if not np.isfinite(watched).all():

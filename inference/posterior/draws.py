@@ -33,7 +33,8 @@ class Draws:
             posteriors without latents.
         log_likelihood: ``log p(y | z)`` of every draw, (chains, draws), nats.
         sample_stats: the sampler's statistics, (chains, draws) each.
-        sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
+        sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"replica_exchange"``, ``"nuts"``, ``"hmc"`` or
+            ``"frozen"``.
         key: for draws made later: of the readout, of f, of replicated y.
     """
 

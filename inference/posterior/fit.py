@@ -45,9 +45,10 @@ def fit(
         y: targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
         likelihood: ``Gaussian()`` when left out, whose noise_std is then inferred.
         sampler: ``"exact"`` (Gaussian noise, kernel priors with every standard deviation fixed), ``"infinite_hmc"``
-            (Markov chains), ``"smc"`` (posterior and evidence in one), ``"nuts"`` or ``"hmc"`` (NumPyro's), one of the
-            settings :class:`bayes_nn.inference.InfiniteHMC`, ``SMC``, ``NUTS``, ``HMC``, or None for exact where
-            possible, else infinite-dimensional HMC. docs/decisions/0004 has the measurements behind that choice.
+            (Markov chains), ``"smc"`` (posterior and evidence in one), ``"replica_exchange"`` (both, where modes are
+            separated), ``"nuts"`` or ``"hmc"`` (NumPyro's), one of the settings
+            :class:`bayes_nn.inference.InfiniteHMC`, ``SMC``, ``ReplicaExchange``, ``NUTS``, ``HMC``, or None for exact
+            where possible, else infinite-dimensional HMC. docs/decisions/0004 has the measurements behind that choice.
         standardize: bring every column (or channel) and y to mean 0 and standard deviation 1 first; the evidence is
             then that of the standardised y, and predictions come back on the user's scale.
         key: a JAX key or an integer seed.

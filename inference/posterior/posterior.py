@@ -33,7 +33,8 @@ class Posterior(Draws):
             posteriors without latents.
         log_likelihood: ``log p(y | z)`` of every draw, (chains, draws), nats.
         sample_stats: the sampler's statistics, (chains, draws) each.
-        sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"nuts"``, ``"hmc"`` or ``"frozen"``.
+        sampler: ``"exact"``, ``"infinite_hmc"``, ``"smc"``, ``"replica_exchange"``, ``"nuts"``, ``"hmc"`` or
+            ``"frozen"``.
         key: for draws made later: of the readout, of f, of replicated y.
         sampler_evidence: the evidence where the sampler estimated it.
         sampler_reasons: why the sampler distrusts its draws, beyond what the draws show themselves; empty if none.

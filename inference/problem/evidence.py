@@ -25,6 +25,8 @@ class Evidence:
         reliable: False where a diagnostic failed; ``reasons`` then says which, in words.
         reasons: empty where reliable.
         details: whatever the method reports besides, such as the estimate of every island.
+        lower: an estimate that is too low on average, nats, where the method makes one.
+        upper: one that is too high on average.
 
     Example:
         >>> print(Evidence(-233.7, 0.1, "smc"))
@@ -37,6 +39,8 @@ class Evidence:
     reliable: bool = True
     reasons: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict, compare=False)
+    lower: float | None = None
+    upper: float | None = None
 
     def __str__(self) -> str:
         trust = "" if self.reliable else f"  NOT RELIABLE: {'; '.join(self.reasons)}"

@@ -4,13 +4,14 @@ from bayes_nn.inference.problem.evidence import refuse_latents
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.code_length import CodeLength
 from bayes_nn.inference.sampling.exact import Exact
+from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.nuts import HMC, NUTS
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.sampling.smc import SMC
 
 #: Samplers by name; to add one, list it here.
-SAMPLERS: dict[str, type[Sampler]] = {one.name: one for one in (Exact, InfiniteHMC, SMC, NUTS, HMC)}
+SAMPLERS: dict[str, type[Sampler]] = {one.name: one for one in (Exact, InfiniteHMC, SMC, ReplicaExchange, NUTS, HMC)}
 
 
 def choose_sampler(problem: Problem, sampler: str | Sampler | None) -> Sampler:

@@ -62,6 +62,7 @@ def run_smc(
     checkpoint: Checkpoint = NOWHERE,
     start: Float[np.ndarray, "I P D"] | None = None,
     good_enough: ParticleJudge = lambda u, log_likelihood: True,
+    visit: Callable[[Island], None] = lambda islands: None,
 ) -> SMCRun:
     """Run all islands until the whole likelihood counts, and move them there until they are good enough.
 
@@ -75,6 +76,7 @@ def run_smc(
         good_enough: asked of the particles at the end of the path. As long as the answer is no they are moved there,
             at most as often as there were temperatures; log Z and its error are those of the path, its checks use the
             particles at the end. By default particles are left as the path ends.
+        visit: called with all islands at the first tempering where particles are moved, and at every later one.
 
     Returns:
         Draws, their statistics, and the evidence.
@@ -88,9 +90,11 @@ def run_smc(
     )
     with one_blas_thread_per_device():
         visited, islands, moved_on = checkpoint.load("islands") or (*_first(problem, settings, key, start), 0)
+        visit(islands)
         while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
             islands = temper_islands(plan, islands)
             visited.append(_where(islands))
+            visit(islands)
             now = visited[-1][0]
             checkpoint.save("islands", (visited, islands, moved_on))
             # Tempering grows about geometrically, so the bar follows its logarithm.

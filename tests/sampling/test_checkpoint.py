@@ -17,6 +17,7 @@ SAMPLERS = {
     "infinite_hmc": inference.InfiniteHMC(chains=2, warmup=50, draws=100),
     "nuts": inference.NUTS(chains=2, warmup=50, draws=100),
     "smc": inference.SMC(particles=32),
+    "replica_exchange": inference.ReplicaExchange(rounds=2, particles=16),
     "smc that moves on": inference.SMC(particles=64, target_ess=0.15, accepted_moves=0.1),
 }
 KILLED = {
@@ -25,6 +26,8 @@ KILLED = {
     "nuts-6": ("nuts", 6),
     "smc-5": ("smc", 5),
     "smc that moves on-6": ("smc that moves on", 6),
+    "replica_exchange-8": ("replica_exchange", 8),
+    "replica_exchange-16": ("replica_exchange", 16),
 }
 PROGRAM = """
 import os, sys

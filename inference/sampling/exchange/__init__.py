@@ -1,0 +1,1 @@
+"""Replica exchange: a ladder of temperings whose replicas are moved and swapped, for posteriors with many modes."""

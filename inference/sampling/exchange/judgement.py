@@ -1,0 +1,68 @@
+"""What rounds of replica exchange say of the evidence, and why not to trust it."""
+
+import numpy as np
+
+from bayes_nn.inference.problem.evidence import Evidence
+from bayes_nn.inference.sampling.exchange.round_result import RoundResult
+from bayes_nn.inference.sampling.exchange.start import Start
+
+#: Nats between the two sides of the evidence beyond which the levels are too few or the sweeps too short.
+LARGEST_SANDWICH = 1.0
+#: Nats, and standard errors, by which systems or rounds may differ; whatever the errors, never by more than the cap.
+TOLERATED_NATS, TOLERATED_ERRORS, CAP = 0.3, 4.0, 1.5
+#: Journeys of replicas between prior and posterior that every system has to see in the last round: one round trip.
+FEWEST_JOURNEYS = 2
+#: Nats by which an unbiased estimate of Z may exceed it: more happens with probability e^-7 at most (Markov).
+UNBIASED_MARGIN = 7.0
+
+
+def judge_rounds(start: Start, results: list[RoundResult]) -> Evidence:
+    """The evidence of the last round, judged by its systems, by the round before, and by the SMC run at the beginning.
+
+    A closed sandwich alone is no proof, for it can close in the wrong phase.
+
+    Args:
+        start: where the rounds began.
+        results: of all rounds.
+    """
+    last = results[-1]
+    lower, upper, value, variance = np.array(last.evidence).T
+    mean, within = float(value.mean()), float(np.sqrt(variance.mean() / len(value)))
+    mcse = max(within, float(value.std(ddof=1) / np.sqrt(len(value))))
+    reasons = []
+    if (gap := float((upper - lower).max())) > LARGEST_SANDWICH:
+        reasons.append(f"the evidence from above and from below is {gap:.2f} nats apart")
+    if (gap := float(np.ptp(value))) > min(
+        CAP, TOLERATED_NATS + TOLERATED_ERRORS * float(np.sqrt(2 * variance.mean()))
+    ):
+        reasons.append(f"the systems disagree: their log Z are {gap:.2f} nats apart")
+    if len(results) == 1:
+        reasons.append("a single round cannot be checked by another")
+    else:
+        before = np.array(results[-2].evidence)[:, 2:]
+        error = float(np.sqrt(before[:, 1].mean() / len(before) + mcse**2))
+        gap = abs(mean - float(before[:, 0].mean()))
+        if gap > min(CAP, TOLERATED_NATS + TOLERATED_ERRORS * error):
+            reasons.append(f"log Z has changed by {gap:.2f} nats since the round before")
+    if (seen := int(last.journeys.min())) < FEWEST_JOURNEYS:
+        reasons.append(
+            f"a system saw {seen} journeys of replicas between prior and posterior, fewer than {FEWEST_JOURNEYS}"
+        )
+    if (excess := float((start.log_evidence - mean).max())) > UNBIASED_MARGIN:
+        reasons.append(f"an unbiased estimate of SMC is {excess:.1f} nats higher")
+    details = {
+        "log_evidence_by_system": value.tolist(),
+        "variance_by_system": variance.tolist(),
+        "lower_by_system": lower.tolist(),
+        "upper_by_system": upper.tolist(),
+        "log_evidence_by_round": [float(np.mean([each.value for each in one.evidence])) for one in results],
+        "barrier": last.barrier,
+        "rejection": last.rejection.tolist(),
+        "tempering": last.tempering.tolist(),
+        "expected_log_likelihood": last.expected_log_likelihood.tolist(),
+        "journeys": last.journeys.tolist(),
+        "gradient_evaluations": start.gradient_evaluations + sum(one.gradient_evaluations for one in results),
+        "log_evidence_of_smc": start.log_evidence.tolist(),
+    }
+    sides = float(lower.mean()), float(upper.mean())
+    return Evidence(mean, mcse, "replica_exchange", not reasons, tuple(reasons), details, *sides)

@@ -1,0 +1,134 @@
+"""Replica exchange: posterior and evidence where modes are separated, by replicas that travel along the tempering."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jax
+from jaxtyping import Array
+
+from bayes_nn.inference.problem.evidence import with_approximation
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
+from bayes_nn.inference.sampling.moves.default import default_move
+from bayes_nn.inference.sampling.moves.move import Move
+from bayes_nn.inference.sampling.sampler import (
+    Judge,
+    SampledDraws,
+    Sampler,
+    all_values,
+    check_max_steps,
+    draw_nothing_more,
+    silent,
+)
+from bayes_nn.inference.sampling.smc_settings import SMCSettings
+from bayes_nn.runtime.progress import Report
+
+if TYPE_CHECKING:
+    from bayes_nn.inference.sampling.exchange.round_result import RoundResult
+    from bayes_nn.inference.sampling.exchange.start import Start
+    from bayes_nn.inference.sampling.exchange.system import Sweep
+
+
+@dataclass(frozen=True)
+class ReplicaExchange(Sampler):
+    """Settings of replica exchange, which finds modes that chains and particles miss.
+
+    One replica at every level of a ladder from the prior to the posterior is moved and swapped with its neighbours, in
+    independent systems that begin at the particles of a small SMC run. Rounds double in length; each places the levels
+    by the rejections of the one before. Rounds go on until evidence and draws are good enough, or to the last one.
+    (Syed, Bouchard-Cote, Deligiannidis and Doucet 2021, Journal of the Royal Statistical Society B 84.)
+
+    Args:
+        systems: independent systems, which run side by side.
+        rounds: most rounds; the first has 64 sweeps.
+        tolerance: standard error of the evidence, nats, at which rounds end early.
+        max_steps: most gradient evaluations in one trajectory.
+        particles: in each island of the SMC run at the beginning.
+        move: how replicas are moved; None for trajectories where there are many latents, else elliptical slices.
+
+    Raises:
+        ValueError: for a setting out of range.
+
+    Example:
+        >>> ReplicaExchange(rounds=6).systems
+        2
+    """
+
+    name = "replica_exchange"
+    systems: int = 2
+    rounds: int = 5
+    tolerance: float = 0.2
+    max_steps: int = 64
+    particles: int = 64
+    move: Move | None = None
+
+    def __post_init__(self) -> None:
+        if self.systems < 2 or self.rounds < 2 or self.particles < 8:
+            raise ValueError(
+                "replica exchange needs at least 2 systems and 2 rounds, which check each other, and 8 particles; got "
+                f"{self.systems} systems, {self.rounds} rounds and {self.particles} particles"
+            )
+        if not self.tolerance > 0.0:
+            raise ValueError(f"tolerance must be positive; got {self.tolerance}")
+        check_max_steps(self.max_steps)
+
+    def draw(
+        self,
+        problem: Problem,
+        key: Array,
+        *,
+        report: Report = silent,
+        checkpoint: Checkpoint = NOWHERE,
+        good_enough: Judge = draw_nothing_more,
+    ) -> SampledDraws:
+        """The posterior's draws of every system in the last round, and the evidence."""
+        return self.run(problem, key, report, checkpoint, good_enough)
+
+    def run(
+        self,
+        problem: Problem,
+        key: Array,
+        report: Report,
+        checkpoint: Checkpoint = NOWHERE,
+        good_enough: Judge = draw_nothing_more,
+        max_seconds: float = float("inf"),
+    ) -> SampledDraws:
+        """:meth:`draw` that begins no round which would, at the pace so far, end later than ``max_seconds``."""
+        # These modules import BlackJAX, which starts JAX's backend.
+        from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
+        from bayes_nn.inference.sampling.exchange.rounds import run_rounds
+        from bayes_nn.inference.sampling.exchange.start import start_from_particles
+
+        key_start, key_rounds = jax.random.split(key)
+        pilot = SMCSettings(self.particles, self.systems, max_steps=self.max_steps, move=self.move)
+        began = latest = time.perf_counter()
+
+        def begin() -> "Start":
+            nonlocal latest
+            start = start_from_particles(problem, pilot, key_start, report)
+            latest = time.perf_counter()
+            return start
+
+        def enough(start: "Start", results: "list[RoundResult]", sweeps: "Sweep") -> bool:
+            nonlocal latest
+            took, latest = time.perf_counter() - latest, time.perf_counter()
+            if len(results) >= self.rounds or latest - began + 2.0 * took > max_seconds:
+                return True
+            evidence = judge_rounds(start, results)
+            if not evidence.reliable or evidence.mcse > self.tolerance:
+                return False
+            return good_enough(all_values(problem, sweeps.u), sweeps.log_likelihood[..., -1])
+
+        start, results, sweeps = run_rounds(
+            problem,
+            self.move or default_move(problem, self.max_steps),
+            begin,
+            key_rounds,
+            enough,
+            report,
+            checkpoint,
+        )
+        evidence = with_approximation(judge_rounds(start, results), problem)
+        draws = all_values(problem, sweeps.u), sweeps.log_likelihood[..., -1], sweeps.stats
+        return SampledDraws(*draws, evidence=evidence)

@@ -1,0 +1,65 @@
+"""What one round of replica exchange found."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bayes_nn.inference.sampling.exchange.system import Sweep
+from bayes_nn.inference.sampling.exchange.two_sided import TwoSidedEvidence, two_sided_evidence
+
+
+class RoundResult(NamedTuple):
+    """Evidence and mixing of one round, whose levels, steps and references were fixed.
+
+    Attributes:
+        tempering: levels from 0 to 1, (T,).
+        evidence: of every system.
+        rejection: of swaps between neighbours, averaged over systems and sweeps, (T - 1,).
+        expected_log_likelihood: E[l] at every level of every system, nats, (systems, T).
+        journeys: of replicas from one end of the ladder to the other, in every system.
+        gradient_evaluations: of all systems.
+    """
+
+    tempering: Float[np.ndarray, " T"]
+    evidence: list[TwoSidedEvidence]
+    rejection: Float[np.ndarray, " T-1"]
+    expected_log_likelihood: Float[np.ndarray, "S T"]
+    journeys: Int[np.ndarray, " S"]
+    gradient_evaluations: int
+
+    @property
+    def barrier(self) -> float:
+        """Lambda, the rejection rates summed over the levels."""
+        return float(self.rejection.sum())
+
+    @classmethod
+    def of(cls, tempering: Float[np.ndarray, " T"], sweeps: Sweep) -> "RoundResult":
+        """The result of these sweeps, (systems, sweeps, ...)."""
+        return cls(
+            tempering,
+            [two_sided_evidence(tempering, one) for one in sweeps.log_likelihood],
+            sweeps.rejection.mean(axis=(0, 1)),
+            sweeps.log_likelihood.mean(axis=1),
+            np.array([count_journeys(one) for one in sweeps.replica]),
+            int(sweeps.steps.sum()),
+        )
+
+
+def count_journeys(replica: Int[np.ndarray, "sweeps T"]) -> int:
+    """Journeys of replicas from the prior to the posterior or from there to the prior; a round trip is two.
+
+    Args:
+        replica: which replica is at every level after every sweep.
+
+    Example:
+        >>> count_journeys(np.array([[0, 1], [1, 0], [0, 1]]))
+        4
+    """
+    last_end: dict[int, int] = {}
+    journeys = 0
+    for ends in replica[:, [0, -1]].tolist():
+        for end, traveller in enumerate(ends):
+            journeys += last_end.get(traveller, end) != end
+            last_end[traveller] = end
+    return journeys

@@ -1,0 +1,92 @@
+"""Rounds of replica exchange: each is twice as long as the one before and begins with what that one taught."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.sampling.checkpoint import Checkpoint
+from bayes_nn.inference.sampling.exchange.round_result import RoundResult
+from bayes_nn.inference.sampling.exchange.stage import Stage, first_stage, next_stage
+from bayes_nn.inference.sampling.exchange.start import Start
+from bayes_nn.inference.sampling.exchange.system import Levels, Sweep, sweep_systems
+from bayes_nn.inference.sampling.moves.move import Move
+from bayes_nn.runtime.environment import hint_at_idle_cores, one_blas_thread_per_device
+from bayes_nn.runtime.progress import Report
+
+#: Sweeps in one compiled call, and in the first round.
+SWEEPS_PER_CALL, FIRST_ROUND = 16, 64
+#: Fraction of a round that adapts step sizes and forgets the last levels; its sweeps are not kept. Gain of adaptation.
+ADAPTING, GAIN = 0.25, 0.3
+
+#: Says whether to stop after a round, from where it all began, the results so far and the kept sweeps of the last.
+Enough = Callable[[Start, list[RoundResult], Sweep], bool]
+
+
+def run_rounds(
+    problem: Problem,
+    move: Move,
+    start: Callable[[], Start],
+    key: Array,
+    enough: Enough,
+    report: Report,
+    checkpoint: Checkpoint,
+) -> tuple[Start, list[RoundResult], Sweep]:
+    """Run rounds until they are enough.
+
+    Args:
+        problem: the posterior.
+        move: how replicas are moved.
+        start: makes levels and particles; not called where a checkpoint has them.
+        key: random key.
+        enough: asked after every round.
+        report: told the fraction of the round that is done, its number, the barrier and the round trips.
+        checkpoint: where to keep the state, and to go on from.
+
+    Returns:
+        Where it began, the result of every round, and the kept sweeps of the last one, (systems, sweeps, ...).
+    """
+    hint_at_idle_cores()
+    with one_blas_thread_per_device():
+        saved = checkpoint.load("exchange")
+        if saved is None:
+            begun = start()
+            saved = begun, first_stage(problem, begun, key), [], 0
+        begun, stage, results, done = saved
+        while True:
+            number = len(results)
+            calls = (FIRST_ROUND << number) // SWEEPS_PER_CALL
+            adapting = int(ADAPTING * calls)
+            kept = [checkpoint.load(f"sweeps_{number}_{call}") for call in range(adapting, done)]
+            for call in range(done, calls):
+                stage, sweeps = _advance(problem, move, stage, call, GAIN if call < adapting else 0.0)
+                if call >= adapting:
+                    kept.append(sweeps)
+                    checkpoint.save(f"sweeps_{number}_{call}", sweeps)
+                checkpoint.save("exchange", (begun, stage, results, call + 1))
+                report((call + 1) / calls, _progress(results, sweeps))
+            joined = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *kept)
+            results = [*results, RoundResult.of(stage.tempering, joined)]
+            if enough(begun, results, joined):
+                return begun, results, joined
+            stage, done = next_stage(problem, stage, results[-1], joined, number), 0
+            checkpoint.save("exchange", (begun, stage, results, 0))
+
+
+def _advance(problem: Problem, move: Move, stage: Stage, call: int, gain: float) -> tuple[Stage, Sweep]:
+    """One compiled call; through the host, so that the next one sees arguments placed alike and compiles nothing."""
+    numbers = np.arange(SWEEPS_PER_CALL) + call * SWEEPS_PER_CALL
+    levels = Levels(problem, move, stage.tempering, stage.reference, stage.moves)
+    systems, sweeps = jax.tree.map(np.asarray, sweep_systems(levels, stage.systems, numbers, np.float64(gain)))
+    return stage._replace(systems=systems), sweeps
+
+
+def _progress(results: list[RoundResult], sweeps: Sweep) -> str:
+    text = f"round {len(results) + 1}, barrier {sweeps.rejection.mean(axis=(0, 1)).sum():.1f}"
+    if not results:
+        return text
+    last = results[-1]
+    value = np.mean([each.value for each in last.evidence])
+    return f"{text}, log Z {value:.1f}, {last.journeys.sum() // 2} round trips in the last round"

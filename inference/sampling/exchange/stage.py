@@ -1,0 +1,97 @@
+"""What a round of replica exchange begins with, and what the next one learns from it."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.sampling.exchange.ladder import count_levels, place_levels
+from bayes_nn.inference.sampling.exchange.round_result import RoundResult
+from bayes_nn.inference.sampling.exchange.start import Start
+from bayes_nn.inference.sampling.exchange.system import Sweep, System, start_systems
+from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
+
+#: Rounds after which a system that lags behind is begun anew from the best one, and the nats it must lag.
+COPYING_ROUNDS, LAG = 2, 2.0
+#: Gradient evaluations that a level may take in one sweep by making more moves, and most moves: where they are cheap a
+#: replica that arrives has to forget where it comes from, which decides whether it comes back.
+STEPS_PER_SWEEP, MOST_MOVES = 48, 8
+
+
+class Stage(NamedTuple):
+    """What a round begins with.
+
+    Attributes:
+        tempering: levels from 0 to 1, (T,).
+        reference: stacked over the levels above the prior.
+        moves: in one sweep, at every level above the prior.
+        systems: stacked.
+    """
+
+    tempering: Float[np.ndarray, " T"]
+    reference: Reference
+    moves: Int[np.ndarray, " T-1"]
+    systems: System
+
+
+def first_stage(problem: Problem, start: Start, key: Array) -> Stage:
+    """Every replica where SMC left it; references fitted to the particles of all systems at the level and beside it."""
+    systems, levels = start.u.shape[:2]
+    particles = start_systems(problem, jnp.asarray(start.u))
+    keys = jax.random.key_data(jax.random.split(key, systems))
+    replica = np.tile(np.arange(levels), (systems, 1))
+    log_step = np.full((systems, levels - 1), np.log(0.5))
+    key_reference = jax.random.fold_in(key, 1)
+    wide = fit_reference(problem.sample_prior(key_reference, (256,)), problem.n_hyperparameters)
+    reference = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], levels - 1, axis=0), wide)
+    moves = np.ones(levels - 1, int)
+    return _on_host(Stage(start.tempering, reference, moves, System(keys, particles, replica, log_step)))
+
+
+def next_stage(problem: Problem, stage: Stage, result: RoundResult, sweeps: Sweep, number: int) -> Stage:
+    """Levels of equal rejection, references of the draws at every level, and a new start for systems that lag behind.
+
+    Args:
+        problem: the posterior.
+        stage: at the end of the round.
+        result: of the round.
+        sweeps: of the round, (systems, sweeps, ...).
+        number: of the round, from 0.
+    """
+    levels = place_levels(stage.tempering, result.rejection, count_levels(result.barrier, len(stage.tempering)))
+    nearest = np.abs(stage.tempering - levels[:, None]).argmin(axis=1)
+    above = np.maximum(nearest[1:], 1) - 1
+    reference = jax.tree.map(lambda leaf: leaf[above], _fit_references(sweeps.hyperparameters[:, :, 1:]))
+    values = np.array([each.value for each in result.evidence])
+    source = np.arange(len(values))
+    if number < COPYING_ROUNDS:
+        source = np.where(values.max() - values > LAG, values.argmax(), source)
+    old = stage.systems
+    log_step = np.tile(old.log_step.mean(axis=0)[above], (len(values), 1))
+    particles = jax.tree.map(lambda leaf: leaf[source][:, nearest], old.particles)
+    replica = np.tile(np.arange(len(levels)), (len(values), 1))
+    steps_of_a_move = np.interp(levels[1:], stage.tempering[1:], sweeps.steps.mean(axis=(0, 1)) / stage.moves)
+    moves = np.clip(np.round(STEPS_PER_SWEEP / steps_of_a_move), 1, MOST_MOVES).astype(int)
+    return _on_host(Stage(levels, reference, moves, System(old.key, particles, replica, log_step)))
+
+
+def _fit_references(hyperparameters: Float[np.ndarray, "S sweeps T H"]) -> Reference:
+    """A Gaussian for every level, of the draws of all systems."""
+    draws = np.concatenate(hyperparameters)
+    centred = draws - draws.mean(axis=0)
+    covariance = np.einsum("nta,ntb->tab", centred, centred) / len(draws)
+    counts = np.full(draws.shape[1], float(len(draws)))
+    return _on_host(_references_of(draws.mean(axis=0), covariance, counts))
+
+
+@jax.jit
+def _references_of(*moments: Array) -> Reference:
+    return jax.lax.map(lambda each: reference_of(*each), moments)
+
+
+def _on_host(tree: Any) -> Any:
+    """As NumPy arrays, so that every call sees arguments placed alike and is not compiled anew."""
+    return jax.tree.map(np.asarray, tree)

@@ -1,0 +1,56 @@
+"""Every way in which rounds of replica exchange contradict themselves is told."""
+
+import numpy as np
+import pytest
+
+from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
+from bayes_nn.inference.sampling.exchange.round_result import RoundResult, count_journeys
+from bayes_nn.inference.sampling.exchange.start import Start
+from bayes_nn.inference.sampling.exchange.two_sided import TwoSidedEvidence
+
+TEMPERING = np.array([0.0, 0.1, 1.0])
+
+
+def a_round(values=(-50.0, -50.1), half_gap=0.05, variance=0.01, journeys=(6, 8)):
+    evidence = [TwoSidedEvidence(value - half_gap, value + half_gap, value, variance) for value in values]
+    return RoundResult(TEMPERING, evidence, np.array([0.4, 0.5]), np.zeros((2, 3)), np.array(journeys), 1000)
+
+
+def judged(*rounds, smc=(-50.5, -50.2)):
+    return judge_rounds(Start(TEMPERING, np.zeros((2, 3, 1)), np.array(smc), 500), list(rounds))
+
+
+def test_rounds_that_agree_are_reliable():
+    evidence = judged(a_round((-50.2, -50.1)), a_round())
+    assert evidence.reliable
+    assert evidence.value == pytest.approx(-50.05)
+    assert evidence.lower == pytest.approx(-50.10)
+    assert evidence.upper == pytest.approx(-50.00)
+    assert evidence.mcse == pytest.approx(0.1 / 2**0.5)
+    assert evidence.details["gradient_evaluations"] == 2500
+
+
+@pytest.mark.parametrize(
+    ("rounds", "smc", "reason"),
+    [
+        ([a_round(), a_round(half_gap=0.6)], (-50.0, -50.0), "above and from below"),
+        ([a_round(), a_round((-50.0, -51.0))], (-50.0, -50.0), "systems disagree"),
+        ([a_round(), a_round((-50.0, -52.0), variance=4.0)], (-50.0, -50.0), "systems disagree"),
+        ([a_round((-52.0, -52.0)), a_round()], (-50.0, -50.0), "since the round before"),
+        ([a_round()], (-50.0, -50.0), "single round"),
+        ([a_round(), a_round(journeys=(1, 30))], (-50.0, -50.0), "journeys"),
+        ([a_round(), a_round()], (-42.0, -60.0), "unbiased estimate"),
+    ],
+)
+def test_contradictions_are_told(rounds, smc, reason):
+    """The third has error bars wide enough to hide any difference, which the cap on the spread does not allow."""
+    evidence = judged(*rounds, smc=smc)
+    assert not evidence.reliable
+    assert any(reason in each for each in evidence.reasons)
+
+
+def test_journeys_are_counted_from_end_to_end():
+    """A replica that shuttles over three levels makes two every four sweeps; those that never arrive make none."""
+    path = np.array([0, 1, 2, 1] * 5 + [0])
+    replica = np.stack([np.where(path == level, 7, 8 + level) for level in range(3)], axis=1)
+    assert count_journeys(replica) == 10

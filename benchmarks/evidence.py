@@ -1,7 +1,7 @@
 """Evidence by SMC or replica exchange against exact or near-exact answers: a suite of cases, ten seeds each.
 
-Run with ``python benchmarks/evidence.py [seeds] [smc or replica_exchange] [case ...]``; keys are the seeds. Printed for every
-case: the mean estimate, the mean of the errors it claims, the exact value, the root-mean-square of z, the largest
+Run with ``python benchmarks/evidence.py [seeds] [smc or replica_exchange] [case ...]``; keys are the seeds. Printed for
+every case: the mean estimate, the mean of the errors it claims, the exact value, the root-mean-square of z, the largest
 error, and how many runs called themselves reliable. Deep linear networks are compared with quadrature over their scale
 (one output, no biases), small networks with a million draws from the prior, wide ones with the first-order theory
 of finite width, and kernel priors with inferred hyperparameters with quadrature over those.
@@ -160,20 +160,8 @@ def main(seeds, method, names):
         found, seconds = [], []
         for seed in range(seeds):
             started = time.perf_counter()
-            found.append(
-                inference.log_evidence(
-                    prior,
-                    X,
-                    y,
-                    method,
-                    likelihood,
-                    False,
-                    seed,
-                    tolerance=TOLERANCE[method],
-                    max_seconds=120.0,
-                    progress=False,
-                )  # fmt: skip
-            )
+            settings = {"tolerance": TOLERANCE[method], "max_seconds": 120.0, "progress": False}
+            found.append(inference.log_evidence(prior, X, y, method, likelihood, False, seed, **settings))
             seconds.append(time.perf_counter() - started)
         value, mcse = np.array([(one.value, one.mcse) for one in found]).T
         z = (value - exact) / np.hypot(mcse, error)

@@ -17,8 +17,10 @@ from bayes_nn.cli.options import (
     Islands,
     KeepDuplicates,
     Likelihood,
+    MaxSeconds,
     Particles,
     Seed,
+    SMCAlone,
     Std,
     Target,
     TestFraction,
@@ -56,8 +58,9 @@ def compare(
     test_fraction: TestFraction = 0.25,
     splits: Annotated[int, typer.Option(help="Random splits into training and test rows, averaged over.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
-    particles: Particles = 128,
-    islands: Islands = 4,
+    particles: SMCAlone = None,
+    islands: SMCAlone = None,
+    max_seconds: MaxSeconds = 240.0,
     likelihood: Likelihood = "gaussian",
     checkpoint: Checkpoint = None,
     seed: Seed = 0,
@@ -78,7 +81,11 @@ def compare(
     chosen_likelihood = named_likelihood(likelihood, noise_std)
     chosen = priors or ("nngp,ntk,scale-mixture,network" + (",frozen" if chosen_likelihood.conjugate else ""))
     candidates = named_priors([name.strip() for name in chosen.split(",")], net, whole_numbers(width, "--width"))
-    sampler = bnn.inference.SMC(particles=particles, islands=islands)
+    default = bnn.inference.SMC()
+    smc_alone = bnn.inference.SMC(
+        particles=default.particles if particles is None else particles,
+        islands=default.islands if islands is None else islands,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.compare(
@@ -88,7 +95,8 @@ def compare(
             key=seed,
             splits=held_out,
             likelihood=chosen_likelihood,
-            sampler=sampler,
+            sampler=None if particles is None and islands is None else smc_alone,
+            max_seconds=max_seconds,
             duplicates="keep" if keep_duplicates else "error",
             checkpoint=checkpoint,
         )

@@ -27,6 +27,15 @@ Std = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Particles = Annotated[int, typer.Option(help="SMC particles in each island; more make the evidence more precise.")]
 Islands = Annotated[int, typer.Option(help="Independent SMC islands; their spread gives the evidence its error.")]
+SMCAlone = Annotated[
+    int | None,
+    typer.Option(
+        help="SMC particles in each island, or --islands: use SMC with these and nothing else.", metavar="COUNT"
+    ),
+]
+MaxSeconds = Annotated[
+    float, typer.Option(help="Seconds that replica exchange may take for a fit that SMC could not be trusted with.")
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(help="A folder for the state of the run; the same command, killed and given again, goes on from it."),

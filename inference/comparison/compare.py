@@ -17,6 +17,7 @@ from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
 from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.sampling.checkpoint import Checkpoint, checked_folder
+from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.priors.gaussian.gaussian_process import LATENT_JITTER
 from bayes_nn.priors.gaussian.log_marginal import JITTER
@@ -36,7 +37,8 @@ def compare(
     likelihood: Likelihood | None = None,
     standardize: bool = True,
     splits: int | Iterable[RowPair] | None = None,
-    sampler: SMC | None = None,
+    sampler: SMC | SMCFirst | None = None,
+    max_seconds: float = 240.0,
     duplicates: str = "error",
     checkpoint: str | Path | None = None,
     progress: bool = True,
@@ -55,7 +57,9 @@ def compare(
         standardize: as in :func:`bayes_nn.fit`.
         splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
             (train, test) into the rows of X.
-        sampler: settings of SMC for the priors that have no exact posterior.
+        sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
+            out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange.
+        max_seconds: that replica exchange may take for one fit; no round is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
             does not repeat what had ended. Frozen features are fitted in one go.
@@ -79,7 +83,7 @@ def compare(
         >>> result.table.index.name
         'prior'
     """
-    named = checked_candidates(candidates)
+    named, sampler = checked_candidates(candidates), sampler or SMCFirst(max_seconds=max_seconds)
     likelihood = checked_likelihood(likelihood).of_targets(y, *([] if y_test is None else [y_test]))
     dataset = Dataset.of(X, y, likelihood, standardize, duplicates)
     parts = splits_of(dataset, X_test, y_test, splits, key, standardize)
@@ -123,7 +127,7 @@ def checked_candidates(candidates: Iterable[Prior]) -> dict[str, Prior]:
 def compare_datasets(
     named: Mapping[str, Prior],
     splits: Sequence[Split],
-    sampler: SMC | None,
+    sampler: SMC | SMCFirst | None,
     key: Array,
     *,
     rows: int,
@@ -136,7 +140,7 @@ def compare_datasets(
     Args:
         named: priors by unique name.
         splits: training and test data, of one shape and likelihood.
-        sampler: settings of SMC, or None for the default.
+        sampler: settings of SMC, or of SMC and replica exchange; None for the default.
         key: random key.
         rows: of all splits together, for the report.
         standardized: whether y was standardised, for the report.
@@ -150,7 +154,8 @@ def compare_datasets(
     for prior in named.values():
         prior.check_inputs(first.inputs.shape[1:])
         prior.check_targets(first.likelihood, first.targets.shape[1])
-    if sampler is not None and not isinstance(sampler, SMC):
+    sampler = sampler or SMCFirst()
+    if not isinstance(sampler, SMC | SMCFirst):
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
     if checkpoint is not None:
         checked_folder(checkpoint)
@@ -164,7 +169,7 @@ def compare_datasets(
             posterior, kept = fit_dataset(
                 prior,
                 split.train,
-                sampler or SMC(),
+                sampler.smc if isinstance(sampler, SMCFirst) and not prior.updated else sampler,
                 jax.random.fold_in(jax.random.fold_in(key, number), place),
                 checkpoint=None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}",
                 progress=title if progress else False,

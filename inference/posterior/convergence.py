@@ -81,6 +81,6 @@ def judge_convergence(posterior: Draws, sampler_reasons: tuple[str, ...] = ()) -
         size = f"effective sample size {min(bulk, tail):.0f}"
         reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
     if divergences > 0.01 * chains * draws:
-        cure = "max_steps may be too large" if posterior.sampler == "smc" else "raise target_accept"
+        cure = "max_steps may be too large" if posterior.sampler in ADVICE else "raise target_accept"
         reasons.append(f"{divergences} divergent trajectories: {cure}")
     return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))

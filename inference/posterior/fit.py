@@ -133,7 +133,7 @@ def fit_dataset(
             drawn.values,
             drawn.log_likelihood,
             drawn.sample_stats,
-            settings.name,
+            drawn.sampler or settings.name,
             draw_key,
             drawn.evidence,
             drawn.reasons,

@@ -30,6 +30,7 @@ class SampledDraws:
         sample_stats: the sampler's statistics under the names ArviZ reads, (chains, draws) each.
         reasons: why not to trust the draws, beyond what they show themselves; empty if none.
         evidence: the evidence, where the sampler estimates it.
+        sampler: name of the one that drew, where settings choose between several.
     """
 
     values: dict[str, np.ndarray]
@@ -37,6 +38,7 @@ class SampledDraws:
     sample_stats: dict[str, np.ndarray] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     evidence: Evidence | None = None
+    sampler: str | None = None
 
 
 def draw_nothing_more(values: dict[str, np.ndarray], log_likelihood: np.ndarray) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import PchipInterpolator
 
-#: Levels for every unit of the barrier, fewest and most levels. 2 would maximise round trips; the evidence wants more.
-LEVELS_PER_BARRIER, FEWEST, MOST = 3.0, 6, 96
+#: Levels for every unit of the barrier, which maximises round trips (their section 5.1); fewest and most levels.
+LEVELS_PER_BARRIER, FEWEST, MOST = 2.0, 6, 96
 #: Change in the number of levels, as a fraction, below which the old number is kept, since a new one compiles anew.
 WORTH_COMPILING = 0.2
 
@@ -42,8 +42,8 @@ def count_levels(barrier: float, present: int | None = None) -> int:
     """How many levels a barrier asks for; the present number where that is nearly as good.
 
     Example:
-        >>> count_levels(8.8), count_levels(8.8, present=25), count_levels(0.1)
-        (28, 25, 6)
+        >>> count_levels(8.8), count_levels(8.8, present=20), count_levels(0.1)
+        (19, 20, 6)
     """
     wanted = int(np.clip(np.ceil(LEVELS_PER_BARRIER * barrier) + 1, FEWEST, MOST))
     return wanted if present is None or abs(wanted - present) > WORTH_COMPILING * present else present

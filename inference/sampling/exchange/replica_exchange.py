@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from bayes_nn.inference.sampling.exchange.start import Start
     from bayes_nn.inference.sampling.exchange.system import Sweep
 
+#: Rounds that are always run, since an error estimated from fewer sweeps may be small by chance.
+FEWEST_ROUNDS = 3
+
 
 @dataclass(frozen=True)
 class ReplicaExchange(Sampler):
@@ -94,7 +97,7 @@ class ReplicaExchange(Sampler):
         good_enough: Judge = draw_nothing_more,
         max_seconds: float = float("inf"),
     ) -> SampledDraws:
-        """:meth:`draw` that begins no round which would, at the pace so far, end later than ``max_seconds``."""
+        """:meth:`draw` that begins no round after the third that would, at this pace, end after ``max_seconds``."""
         # These modules import BlackJAX, which starts JAX's backend.
         from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
         from bayes_nn.inference.sampling.exchange.rounds import run_rounds
@@ -113,6 +116,8 @@ class ReplicaExchange(Sampler):
         def enough(start: "Start", results: "list[RoundResult]", sweeps: "Sweep") -> bool:
             nonlocal latest
             took, latest = time.perf_counter() - latest, time.perf_counter()
+            if len(results) < min(FEWEST_ROUNDS, self.rounds):
+                return False
             if len(results) >= self.rounds or latest - began + 2.0 * took > max_seconds:
                 return True
             evidence = judge_rounds(start, results)

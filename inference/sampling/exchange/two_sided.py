@@ -13,7 +13,7 @@ from scipy.optimize.elementwise import bracket_root, find_root
 from scipy.special import expit, logsumexp
 
 #: Blocks of successive sweeps whose means are taken to be independent.
-BLOCKS = 16
+BLOCKS = 10
 
 
 class TwoSidedEvidence(NamedTuple):

@@ -1,8 +1,8 @@
 """Evidence where features form: replica exchange with default settings, against the SMC run that it begins with.
 
 Run with ``python benchmarks/replica_exchange.py [key ...]``; the tasks have 200 rows, the network depth 2, ReLU, width
-20, everything inferred. Printed for every task and key: log Z of the small SMC run (mean over its two islands), log Z of
-every round, both sides, the error, the journeys of replicas in each system, seconds, and what speaks against it.
+20, everything inferred. Printed for every task and key: log Z of the small SMC run (mean over its two islands), log Z
+of every round, both sides, the error, the journeys of replicas in each system, seconds, and what speaks against it.
 """
 
 import sys

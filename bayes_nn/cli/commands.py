@@ -1,8 +1,9 @@
 """The command line: ``bayes-nn compare``, ``sweep``, ``fit`` and ``report``."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,12 +16,13 @@ from bayes_nn.cli.options import (
     Data,
     Depth,
     Islands,
+    IslandsOfSMCAlone,
     KeepDuplicates,
     Likelihood,
     MaxSeconds,
     Particles,
+    ParticlesOfSMCAlone,
     Seed,
-    SMCAlone,
     Std,
     Target,
     TestFraction,
@@ -58,8 +60,8 @@ def compare(
     test_fraction: TestFraction = 0.25,
     splits: Annotated[int, typer.Option(help="Random splits into training and test rows, averaged over.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
-    particles: SMCAlone = None,
-    islands: SMCAlone = None,
+    particles: ParticlesOfSMCAlone = None,
+    islands: IslandsOfSMCAlone = None,
     max_seconds: MaxSeconds = 240.0,
     likelihood: Likelihood = "gaussian",
     checkpoint: Checkpoint = None,
@@ -81,11 +83,9 @@ def compare(
     chosen_likelihood = named_likelihood(likelihood, noise_std)
     chosen = priors or ("nngp,ntk,scale-mixture,network" + (",frozen" if chosen_likelihood.conjugate else ""))
     candidates = named_priors([name.strip() for name in chosen.split(",")], net, whole_numbers(width, "--width"))
-    default = bnn.inference.SMC()
-    smc_alone = bnn.inference.SMC(
-        particles=default.particles if particles is None else particles,
-        islands=default.islands if islands is None else islands,
-    )
+    named: dict[str, Any] = {"particles": particles, "islands": islands}
+    given = {name: count for name, count in named.items() if count is not None}
+    sampler = replace(bnn.inference.SMC(), **given) if given else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.compare(
@@ -95,7 +95,7 @@ def compare(
             key=seed,
             splits=held_out,
             likelihood=chosen_likelihood,
-            sampler=None if particles is None and islands is None else smc_alone,
+            sampler=sampler,
             max_seconds=max_seconds,
             duplicates="keep" if keep_duplicates else "error",
             checkpoint=checkpoint,

@@ -27,11 +27,11 @@ Std = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Particles = Annotated[int, typer.Option(help="SMC particles in each island; more make the evidence more precise.")]
 Islands = Annotated[int, typer.Option(help="Independent SMC islands; their spread gives the evidence its error.")]
-SMCAlone = Annotated[
-    int | None,
-    typer.Option(
-        help="SMC particles in each island, or --islands: use SMC with these and nothing else.", metavar="COUNT"
-    ),
+ParticlesOfSMCAlone = Annotated[
+    int | None, typer.Option(help="SMC particles in each island. With this or --islands, SMC and nothing else is used.")
+]
+IslandsOfSMCAlone = Annotated[
+    int | None, typer.Option(help="Independent SMC islands. With this or --particles, SMC and nothing else is used.")
 ]
 MaxSeconds = Annotated[
     float, typer.Option(help="Seconds that replica exchange may take for a fit that SMC could not be trusted with.")

@@ -169,7 +169,7 @@ def compare_datasets(
             posterior, kept = fit_dataset(
                 prior,
                 split.train,
-                sampler.smc if isinstance(sampler, SMCFirst) and not prior.updated else sampler,
+                sampler,
                 jax.random.fold_in(jax.random.fold_in(key, number), place),
                 checkpoint=None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}",
                 progress=title if progress else False,

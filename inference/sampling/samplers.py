@@ -5,6 +5,7 @@ from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.code_length import CodeLength
 from bayes_nn.inference.sampling.exact import Exact
 from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
+from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.nuts import HMC, NUTS
 from bayes_nn.inference.sampling.sampler import Sampler
@@ -33,6 +34,8 @@ def choose_sampler(problem: Problem, sampler: str | Sampler | None) -> Sampler:
         Exact(chains=4, draws=250)
     """
     if not problem.prior.updated:
+        if isinstance(sampler, SMCFirst):
+            sampler = sampler.smc
         if sampler in (None, "smc"):
             return CodeLength()
         if not isinstance(sampler, SMC):

@@ -71,7 +71,7 @@ def run_rounds(
             results = [*results, RoundResult.of(stage.tempering, joined)]
             if enough(begun, results, joined):
                 return begun, results, joined
-            stage, done = next_stage(problem, stage, results[-1], joined, number), 0
+            stage, done = next_stage(stage, results[-1], joined, number), 0
             checkpoint.save("exchange", (begun, stage, results, 0))
 
 

@@ -51,11 +51,10 @@ def first_stage(problem: Problem, start: Start, key: Array) -> Stage:
     return _on_host(Stage(start.tempering, reference, moves, System(keys, particles, replica, log_step)))
 
 
-def next_stage(problem: Problem, stage: Stage, result: RoundResult, sweeps: Sweep, number: int) -> Stage:
+def next_stage(stage: Stage, result: RoundResult, sweeps: Sweep, number: int) -> Stage:
     """Levels of equal rejection, references of the draws at every level, and a new start for systems that lag behind.
 
     Args:
-        problem: the posterior.
         stage: at the end of the round.
         result: of the round.
         sweeps: of the round, (systems, sweeps, ...).

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate
+from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate, no_moves
 from bayes_nn.inference.sampling.moves.reference import Reference
 from bayes_nn.runtime.devices import map_over_devices
 
@@ -121,9 +121,7 @@ def _sweep(levels: Levels, system: System, number: Array, gain: Array) -> tuple[
             particle, info = levels.move(noise, particle, problem, reference, tempering, jnp.exp(log_step))
             return particle, info, steps + info.steps
 
-        zero = jnp.zeros(())
-        nothing = MoveInfo(zero, zero, jnp.zeros((), bool), jnp.zeros((), int))
-        return jax.lax.fori_loop(0, count, move, (particle, nothing, jnp.zeros((), int)))
+        return jax.lax.fori_loop(0, count, move, (particle, no_moves(()), jnp.zeros((), int)))
 
     rest = jax.tree.map(lambda leaf: leaf[1:], system.particles)
     own = jax.random.split(keys[2], above), rest, levels.reference, tempering[1:], system.log_step, levels.moves

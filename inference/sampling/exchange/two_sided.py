@@ -59,27 +59,32 @@ def two_sided_evidence(
     log_likelihood = np.maximum(log_likelihood, -1e300)
     up, down = step * log_likelihood[:, :-1], step * log_likelihood[:, 1:]
     log_count = np.log(len(log_likelihood))
-    lower = float(np.sum(logsumexp(up, axis=0) - log_count))
-    upper = float(-np.sum(logsumexp(-down, axis=0) - log_count))
-    log_ratio = _bennett(up, down)
+    forward, backward = logsumexp(up, axis=0) - log_count, log_count - logsumexp(-down, axis=0)
+    log_ratio = _bennett(up, down, forward, backward)
     above, below = expit(up - log_ratio), expit(log_ratio - down)
     # First-order change of every root when the means are those of one block alone.
     slope = np.mean(above * (1.0 - above) + below * (1.0 - below), axis=0)
     influence = np.sum((above - below) / slope, axis=1)
     usable = len(influence) - len(influence) % BLOCKS
     blocks = influence[len(influence) - usable :].reshape(BLOCKS, -1).mean(axis=1)
-    return TwoSidedEvidence(lower, upper, float(log_ratio.sum()), float(np.var(blocks, ddof=1) / BLOCKS))
+    sides = float(forward.sum()), float(backward.sum())
+    return TwoSidedEvidence(*sides, float(log_ratio.sum()), float(np.var(blocks, ddof=1) / BLOCKS))
 
 
-def _bennett(up: Float[np.ndarray, "sweeps S"], down: Float[np.ndarray, "sweeps S"]) -> Float[np.ndarray, " S"]:
-    """The root of Bennett's equation for every step."""
-    log_count = np.log(len(up))
-    one_sided = logsumexp(up, axis=0) - log_count, log_count - logsumexp(-down, axis=0)
+def _bennett(
+    up: Float[np.ndarray, "sweeps S"],
+    down: Float[np.ndarray, "sweeps S"],
+    forward: Float[np.ndarray, " S"],
+    backward: Float[np.ndarray, " S"],
+) -> Float[np.ndarray, " S"]:
+    """The root of Bennett's equation for every step, sought around the one-sided estimates."""
 
     def difference(c: np.ndarray, step: np.ndarray) -> np.ndarray:
         at, chosen = c[..., None], step.astype(int)
         return (expit(up.T[chosen] - at) - expit(at - down.T[chosen])).mean(axis=-1)
 
     steps = (np.arange(up.shape[1]),)
-    bracket = bracket_root(difference, np.minimum(*one_sided) - 0.5, np.maximum(*one_sided) + 0.5, args=steps).bracket
+    bracket = bracket_root(
+        difference, np.minimum(forward, backward) - 0.5, np.maximum(forward, backward) + 0.5, args=steps
+    ).bracket
     return find_root(difference, bracket, args=steps).x

@@ -91,7 +91,7 @@ def log_tempered(particle: Particle, tempering: Array) -> Float[Array, ""]:
     return particle.log_prior + tempering * particle.log_likelihood
 
 
-def no_moves(count: int) -> MoveInfo:
+def no_moves(shape: int | tuple[()]) -> MoveInfo:
     """What happened to particles that have not been moved yet."""
-    nothing = jnp.zeros(count)
+    nothing = jnp.zeros(shape)
     return MoveInfo(nothing, nothing, nothing.astype(bool), nothing.astype(int))

@@ -1,5 +1,6 @@
 """Shared by all tests: every core in use, real data, and the outside reference numbers."""
 
+import os
 from pathlib import Path
 
 import bayes_nn as bnn
@@ -27,31 +28,30 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
 
 
-#: Test files that compute more than they compile, and one that compares its numbers with those of child processes.
-COMPUTE_MUCH = {
-    "test_calibration",
-    "test_checkpoint",
-    "test_convergence_in_width",
-    "test_fine_tuning",
-    "test_smc",
-    "test_trajectory_gradients",
-    "test_transfer",
-}
-
-
 #: Linux allows a process 65530 memory maps, of which a compiled function takes about 20.
 MOST_MEMORY_MAPS = 30_000
+QUICKLY = "jax_disable_most_optimizations"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Compile quickly, in child processes too; compile fast code only for tests marked ``computes_much``.
+
+    Compiled code is forgotten where the choice changes.
+    """
+    quickly = item.get_closest_marker("computes_much") is None
+    if quickly != jax.config.read(QUICKLY):
+        jax.clear_caches()
+        jax.config.update(QUICKLY, quickly)
+        os.environ[QUICKLY.upper()] = str(quickly)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def compiled_code(request):
-    """Compile fast code only where it pays; forget compiled code where the choice changes or memory maps run out."""
-    quickly = request.path.stem not in COMPUTE_MUCH
+def memory_maps():
+    """Forget compiled code before a file whose own might not fit."""
     maps = Path("/proc/self/maps")
-    full = not maps.exists() or len(maps.read_bytes().splitlines()) > MOST_MEMORY_MAPS
-    if full or quickly != jax.config.read("jax_disable_most_optimizations"):
+    if not maps.exists() or len(maps.read_bytes().splitlines()) > MOST_MEMORY_MAPS:
         jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", quickly)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,8 @@ def shows(notebook):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebook_runs(path, monkeypatch):
-    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    for setting in ("XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS"):
+        monkeypatch.delenv(setting, raising=False)
     notebook = nbformat.read(path, as_version=4)
     assert shows(notebook)
     assert not any(output.output_type == "error" for output in outputs(notebook))

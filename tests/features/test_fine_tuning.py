@@ -17,6 +17,7 @@ def pair(same: bool, rows: int = 40):
     return a.data, tasks.single_index(rows, 5, direction=U[:, 0 if same else 1], noise_std=0.1, key=2).data
 
 
+@pytest.mark.computes_much
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_a_shared_direction_helps_the_smaller_task():
     """By more than 3 errors where a has shown the direction, and by less where it has shown another."""

@@ -26,6 +26,7 @@ def tasks():
     return (X[:12], y[:12]), (X[12:], -2.0 * y[12:])
 
 
+@pytest.mark.computes_much
 @pytest.mark.statistical
 def test_network_against_prior_draws(tasks):
     """Within 4 standard errors of 400,000 prior draws; false alarm about 1 in 10,000."""

@@ -122,6 +122,7 @@ def test_smooth_slopes_allow_longer_steps(monkeypatch):
     assert longer > 1.5 * shorter
 
 
+@pytest.mark.computes_much
 @pytest.mark.statistical
 def test_rounded_trajectories_draw_from_the_same_posterior(small_data, monkeypatch):
     """SMC with rounded and with double gradients, log Z and mean log density within 4 combined errors. Keys fixed."""

@@ -87,6 +87,7 @@ def encoded(name, y):
     return jnp.eye(3)[y] if name == "Categorical" else y.reshape(ROWS, 1) * 1.0
 
 
+@pytest.mark.computes_much
 @pytest.mark.statistical
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("sampler", SAMPLERS)

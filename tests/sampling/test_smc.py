@@ -48,6 +48,7 @@ def test_deep_linear_evidence(deep_linear_evidence, linear_data, kind, depth, wi
     assert posterior.convergence.converged, posterior.convergence
 
 
+@pytest.mark.computes_much
 @pytest.mark.statistical
 def test_width_200_on_diabetes_agrees_with_importance_sampling(diabetes):
     """20,000 draws from the prior, whose own error is below 0.1; about -239.0 nats."""
@@ -108,6 +109,7 @@ def test_inferred_hyperparameters_agree_with_quadrature(small_data):
     assert float(posterior.feature_information) == 0.0
 
 
+@pytest.mark.computes_much
 @pytest.mark.statistical
 def test_smc_and_nuts_predict_alike(small_data):
     """Predictive means within 4 combined MCSE at 95% of 40 test points."""

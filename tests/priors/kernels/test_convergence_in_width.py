@@ -56,6 +56,7 @@ def kernels_of(net, drawn, X):
     return jax.lax.map(one, drawn)
 
 
+@pytest.mark.computes_much
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_error_falls_like_one_over_the_root_of_the_width(name):

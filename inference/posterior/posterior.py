@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import xarray as xr
 from jaxtyping import Array
+from matplotlib.figure import Figure
 
 from bayes_nn.data.class_predictive import ClassPredictive
 from bayes_nn.data.mixture_predictive import MixturePredictive
@@ -15,6 +16,7 @@ from bayes_nn.inference.posterior.convergence import Convergence, judge_converge
 from bayes_nn.inference.posterior.datatree import to_datatree
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
+from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
@@ -111,6 +113,28 @@ class Posterior(Draws):
         """
         components = self.of_every_draw(_predict, self.dataset.new_inputs(X), once=True)
         return self.problem.predictive(components, self.dataset.scale)
+
+    def plot_tempering(self) -> Figure:
+        """The way from the prior to the posterior that the sampler took.
+
+        After replica exchange: E[l] and the local barrier against tempering, with the place where features form, the
+        acceptance of swaps, the way of some replicas in the last round, and both sides of the evidence by round. After
+        SMC: E[l] along the path and the tempering of every island. The local barrier is the rejection of swaps per
+        factor e of tempering; :func:`bayes_nn.inference.posterior.tempering_plot.plot_tempering` has more.
+
+        Raises:
+            ValueError: if the sampler took none, as exact posteriors and Markov chains do not.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> x = np.linspace(-1, 1, 20)
+            >>> settings = bnn.inference.SMC(particles=64)
+            >>> posterior = bnn.fit(bnn.priors.NNGP(bnn.mlp(1, "relu", 1.5, 0.5)), x, np.sin(3 * x), sampler=settings)
+            >>> posterior.plot_tempering().axes[0].get_title()
+            'mean log likelihood'
+        """
+        details = self.sampler_evidence.details if self.sampler_evidence else {}
+        return plot_tempering(details, self.prior.name, self.prior.learns_features)
 
     def to_datatree(self) -> xr.DataTree:
         """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""

@@ -58,8 +58,9 @@ def compare(
         splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
             (train, test) into the rows of X.
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
-            out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange.
-        max_seconds: that replica exchange may take for one fit; no round is begun that would end later.
+            out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange; where there are
+            at most 3 latents the evidence is that of quadrature.
+        max_seconds: that replica exchange, or quadrature, may take for one fit; no round is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
             does not repeat what had ended. Frozen features are fitted in one go.

@@ -19,6 +19,7 @@ from bayes_nn.inference.posterior.feature_information import FeatureInformation,
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.progress import progress_bar
@@ -58,19 +59,23 @@ class Posterior(Draws):
     def log_evidence(self) -> Evidence:
         """log p(y) in nats, for y on the scale the model sees (standardised by default).
 
-        After Markov chains, which do not estimate it, the first call runs SMC on the same prior and data until the
-        standard error is below 0.1 nats, or for about ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
+        After Markov chains, which do not estimate it, the first call integrates over a grid where there are at most 3
+        latents, else it runs SMC on the same prior and data until the standard error is below 0.1 nats, or for about
+        ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
         """
         if self.sampler_evidence is not None:
             return self.sampler_evidence
         if not self.problem.latents:
             return exact_evidence(self.problem)
-        settings = SMC()
+        settings, key = SMC(), jax.random.fold_in(self.key, 2)
         with progress_bar(f"evidence of {self.prior.name}") as report:
+            by_quadrature = quadrature_where_reliable(self.problem, key, report, MAX_SECONDS)
+            if by_quadrature is not None:
+                return by_quadrature
             found = repeat_estimates(
                 lambda key, effort, report: settings.estimate(self.problem, key, effort, report),
                 settings.name,
-                jax.random.fold_in(self.key, 2),
+                key,
                 TOLERANCE,
                 MAX_SECONDS,
                 report,

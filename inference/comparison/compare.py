@@ -14,6 +14,7 @@ from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.comparison.prior_result import PriorResult
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
+from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.sampling.checkpoint import Checkpoint, checked_folder
@@ -163,6 +164,7 @@ def compare_datasets(
     checkpoints: list[Checkpoint] = []
     fits: dict[str, list[Posterior]] = {name: [] for name in named}
     scores: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in named}
+    judged: dict[str, list[Convergence]] = {name: [] for name in named}
     total = len(splits) * len(named)
     for number, split in enumerate(splits):
         for place, (name, prior) in enumerate(named.items()):
@@ -177,10 +179,13 @@ def compare_datasets(
             )
             checkpoints.append(kept)
             fits[name].append(posterior)
-            if split.test_inputs is not None:
+            if split.test_inputs is None:
+                judged[name].append(posterior.convergence)
+            else:
+                judged[name].append(posterior.convergence_at(split.test_inputs))
                 scores[name].append(_score(posterior, split))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    results = [_row(name, prior, fits[name], scores[name], tested) for name, prior in named.items()]
+    results = [_row(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in named.items()]
     for kept in checkpoints:
         kept.remove()
     results.sort(key=lambda row: (row.peeks, -row.log_evidence))
@@ -207,13 +212,14 @@ def _row(
     name: str,
     prior: Prior,
     fits: Sequence[Posterior],
+    judged: Sequence[Convergence],
     scores: Sequence[tuple[np.ndarray, ...]],
     tested: Sequence[np.ndarray],
 ) -> PriorResult:
     evidences = [posterior.log_evidence for posterior in fits]
     information = [posterior.feature_information for posterior in fits]
     reasons = [reason for evidence in evidences for reason in evidence.reasons]
-    sampler_reasons = [reason for posterior in fits for reason in posterior.convergence.reasons]
+    sampler_reasons = [reason for convergence in judged for reason in convergence.reasons]
     rmse, accuracy = float("nan"), None
     if tested:
         means, columns = np.concatenate([one[1] for one in scores]), np.concatenate(tested)

@@ -92,6 +92,26 @@ class Posterior(Draws):
         """R-hat and effective sample sizes in function space, with a verdict in words."""
         return judge_convergence(self, self.sampler_reasons)
 
+    def convergence_at(self, X: Any) -> Convergence:
+        """:attr:`convergence` that watches f at new inputs as well.
+
+        Chains that agree on the training inputs may still disagree on others, where they are used.
+
+        Args:
+            X: inputs, as in :meth:`predict`; up to 50 of them, evenly spread over the rows, are looked at.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> x = np.linspace(-1, 1, 20)
+            >>> net = bnn.mlp(depth=1, weight_std=1.5, bias_std=0.5)
+            >>> bnn.fit(bnn.priors.NNGP(net), x, np.sin(3 * x), bnn.Gaussian(0.1)).convergence_at([2.0]).converged
+            True
+        """
+        return judge_convergence(self, self.sampler_reasons, self.dataset.new_inputs(X))
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why not to trust the draws or the evidence that came with them; empty if nothing failed."""

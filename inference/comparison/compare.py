@@ -14,6 +14,7 @@ from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.comparison.prior_result import PriorResult
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
+from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.sampling.checkpoint import Checkpoint, checked_folder
@@ -58,8 +59,9 @@ def compare(
         splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
             (train, test) into the rows of X.
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
-            out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange.
-        max_seconds: that replica exchange may take for one fit; no round is begun that would end later.
+            out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange; where there are
+            at most 3 latents the evidence is that of quadrature.
+        max_seconds: that replica exchange, or quadrature, may take for one fit; no round is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
             does not repeat what had ended. Frozen features are fitted in one go.
@@ -162,6 +164,7 @@ def compare_datasets(
     checkpoints: list[Checkpoint] = []
     fits: dict[str, list[Posterior]] = {name: [] for name in named}
     scores: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in named}
+    judged: dict[str, list[Convergence]] = {name: [] for name in named}
     total = len(splits) * len(named)
     for number, split in enumerate(splits):
         for place, (name, prior) in enumerate(named.items()):
@@ -176,10 +179,13 @@ def compare_datasets(
             )
             checkpoints.append(kept)
             fits[name].append(posterior)
-            if split.test_inputs is not None:
+            if split.test_inputs is None:
+                judged[name].append(posterior.convergence)
+            else:
+                judged[name].append(posterior.convergence_at(split.test_inputs))
                 scores[name].append(_score(posterior, split))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    results = [_row(name, prior, fits[name], scores[name], tested) for name, prior in named.items()]
+    results = [_row(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in named.items()]
     for kept in checkpoints:
         kept.remove()
     results.sort(key=lambda row: (row.peeks, -row.log_evidence))
@@ -206,13 +212,14 @@ def _row(
     name: str,
     prior: Prior,
     fits: Sequence[Posterior],
+    judged: Sequence[Convergence],
     scores: Sequence[tuple[np.ndarray, ...]],
     tested: Sequence[np.ndarray],
 ) -> PriorResult:
     evidences = [posterior.log_evidence for posterior in fits]
     information = [posterior.feature_information for posterior in fits]
     reasons = [reason for evidence in evidences for reason in evidence.reasons]
-    sampler_reasons = [reason for posterior in fits for reason in posterior.convergence.reasons]
+    sampler_reasons = [reason for convergence in judged for reason in convergence.reasons]
     rmse, accuracy = float("nan"), None
     if tested:
         means, columns = np.concatenate([one[1] for one in scores]), np.concatenate(tested)

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,11 @@ class PriorResult:
     def reliable(self) -> bool:
         """Whether no diagnostic failed."""
         return not self.reasons
+
+    def plot_tempering(self) -> Figure:
+        """The way from the prior to the posterior in the fit of the first split, after a reload as well.
+
+        Raises:
+            ValueError: if its sampler took none; see ``plot_tempering`` of the posterior.
+        """
+        return plot_tempering(self.details, self.name, self.learns_features)

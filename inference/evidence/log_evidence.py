@@ -20,6 +20,7 @@ from bayes_nn.inference.posterior.fit import checked_likelihood, checked_prior
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.problem_of import problem_of
+from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.priors.prior import Prior
@@ -64,13 +65,14 @@ def log_evidence(
         prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
         X: inputs, as in :func:`bayes_nn.fit`.
         y: targets, likewise.
-        method: ``"exact"`` (no latents), ``"smc"`` (the choice where there are latents), ``"thermodynamic"`` (the same
-            runs, the mean log likelihood integrated over the tempering), ``"replica_exchange"`` (where modes are
+        method: ``"exact"`` (no latents), ``"smc"``, ``"thermodynamic"`` (the same runs, the mean log likelihood
+            integrated over the tempering), ``"replica_exchange"`` (where modes are
             separated: rounds until both sides of the evidence, its systems and successive rounds agree), ``"bridge"``
             (Markov chains against a reference; needs a posterior that is not far from its prior), ``"importance"``
             (draws from the prior; few data or wide networks), ``"nested"`` (nested slice sampling; at most 100
             latents), ``"quadrature"`` (a grid; at most 3 latents), ``"laplace"`` (one peak only, an approximation
-            without an error bar, never ``reliable``), or None for the sensible one.
+            without an error bar, never ``reliable``), or None for the sensible one: exact without latents, quadrature
+            where there are at most 3 and it is reliable, else SMC.
         likelihood: ``Gaussian()`` when left out.
         standardize: as in :func:`bayes_nn.fit`.
         key: a JAX key or an integer seed.
@@ -82,7 +84,8 @@ def log_evidence(
         progress: show a progress bar on a terminal, with the running estimate and its error.
 
     Returns:
-        The evidence. ``details["stopped"]`` says whether the tolerance was reached or the time was spent.
+        The evidence. Where a method looks at tolerance and time, ``details["stopped"]`` says whether the tolerance was
+        reached or the time was spent.
 
     Raises:
         ValueError: for bad data or settings, or a method that does not fit the prior.
@@ -105,6 +108,10 @@ def log_evidence(
     estimator = ESTIMATORS[method or "smc"].of(sampler)
     problem = problem_of(prior, Dataset.of(X, y, checked_likelihood(likelihood), standardize, duplicates))
     with progress_bar(f"evidence of {prior.name}", enabled=progress) as report:
+        if method is None and sampler is None:
+            found = quadrature_where_reliable(problem, key, report, max_seconds)
+            if found is not None:
+                return found
         return estimate(problem, estimator, key, tolerance, max_seconds, report)
 
 

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import arviz as az
 import numpy as np
+from jaxtyping import Array, Float
 
 from bayes_nn.inference.posterior.draws import Draws
 
 #: Policy: beyond these a fit is reported as not converged (Vehtari et al. 2021, Bayesian Analysis 16).
 LARGEST_R_HAT = 1.05
 SMALLEST_ESS_PER_CHAIN = 25.0
+#: Most training inputs, and most test inputs, at which f is watched.
+MOST_INPUTS = 50
 
 
 #: What helps where chains disagree, by sampler; the modes that Markov chains stay in are what replica exchange is for.
@@ -19,6 +22,8 @@ ADVICE = {"smc": "raise particles, accepted_moves or max_steps", "replica_exchan
 @dataclass(frozen=True)
 class Convergence:
     """Diagnostics of f at up to 50 training inputs, of the log likelihood, and of the sampler.
+
+    Where it was judged at test inputs as well, f at up to 50 of those is among them.
 
     Attributes:
         r_hat: largest rank-normalised split R-hat over functions and log likelihood.
@@ -48,39 +53,62 @@ class Convergence:
         return f"converged ({numbers})" if self.converged else f"NOT CONVERGED ({numbers}): {'; '.join(self.reasons)}"
 
 
-def judge_convergence(posterior: Draws, sampler_reasons: tuple[str, ...] = ()) -> Convergence:
+def judge_convergence(
+    posterior: Draws, sampler_reasons: tuple[str, ...] = (), more_inputs: Float[Array, "T *shape"] | None = None
+) -> Convergence:
     """Diagnostics of a posterior; exact ones converge by definition.
 
     Args:
         posterior: the draws.
         sampler_reasons: why the sampler distrusts them, beyond what they show themselves.
+        more_inputs: where f is to have converged besides, such as test inputs; on the model's scale.
     """
     chains, draws = posterior.shape
     if posterior.sampler in ("exact", "frozen"):
         return Convergence(1.0, float(chains * draws), float(chains * draws), 0)
-    f = posterior.function_draws["f"]
-    rows = np.linspace(0, f.shape[2] - 1, min(50, f.shape[2])).astype(int)
-    watched = np.concatenate([f[:, :, rows].reshape(chains, draws, -1), posterior.log_likelihood[..., None]], axis=-1)
-    quantities = az.dict_to_dataset({"quantity": watched})
-    r_hat = float(az.rhat(quantities)["quantity"].max()) if chains > 1 else float("nan")
-    bulk = float(az.ess(quantities, method="bulk")["quantity"].min())
-    tail = float(az.ess(quantities, method="tail")["quantity"].min())
+    at_training = _some(posterior.function_draws["f"])
+    watched = {"": np.concatenate([at_training, posterior.log_likelihood[..., None]], axis=-1)}
+    if more_inputs is not None and len(more_inputs):
+        watched[" at test inputs"] = _some(posterior.function_draws_at(more_inputs[_spread(len(more_inputs))]))
     divergences = int(np.sum(posterior.sample_stats.get("diverging", 0)))
     advice = ADVICE.get(posterior.sampler, 'draw more or longer, or try sampler="replica_exchange"')
     reasons = list(sampler_reasons)
     # R-hat and ESS of such quantities are NaN, which no threshold catches.
-    if not np.isfinite(watched).all():
+    if not np.isfinite(watched[""]).all():
         reasons.append("f or the log likelihood is not finite in some draws: look at X, y and the likelihood's scale")
     elif np.ptp(posterior.log_likelihood) == 0.0:
         reasons.append("no chain has moved: every draw has the same log likelihood")
     if chains == 1:
         reasons.append("a single chain cannot be checked: run at least 2")
-    elif r_hat > LARGEST_R_HAT:
-        reasons.append(f"R-hat {r_hat:.3f} exceeds {LARGEST_R_HAT}: chains disagree; {advice}")
-    if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
-        size = f"effective sample size {min(bulk, tail):.0f}"
-        reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
+    found = {where: _diagnostics(quantities) for where, quantities in watched.items()}
+    for where, (r_hat, bulk, tail) in found.items():
+        if where and not np.isfinite(watched[where]).all():
+            reasons.append(f"f is not finite in some draws{where}: look at their scale")
+        if r_hat > LARGEST_R_HAT:
+            reasons.append(f"R-hat {r_hat:.3f}{where} exceeds {LARGEST_R_HAT}: chains disagree; {advice}")
+        if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
+            size = f"effective sample size {min(bulk, tail):.0f}{where}"
+            reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
     if divergences > 0.01 * chains * draws:
         cure = "max_steps may be too large" if posterior.sampler in ADVICE else "raise target_accept"
         reasons.append(f"{divergences} divergent trajectories: {cure}")
-    return Convergence(r_hat, bulk, tail, divergences, tuple(reasons))
+    r_hats, bulks, tails = zip(*found.values(), strict=True)
+    return Convergence(max(r_hats), min(bulks), min(tails), divergences, tuple(reasons))
+
+
+def _spread(rows: int) -> np.ndarray:
+    """Numbers of up to ``MOST_INPUTS`` rows, evenly spread."""
+    return np.linspace(0, rows - 1, min(MOST_INPUTS, rows)).astype(int)
+
+
+def _some(f: Float[np.ndarray, "chains draws rows C"]) -> Float[np.ndarray, "chains draws quantities"]:
+    """f at these rows, every output a quantity."""
+    return f[:, :, _spread(f.shape[2])].reshape(*f.shape[:2], -1)
+
+
+def _diagnostics(watched: Float[np.ndarray, "chains draws quantities"]) -> tuple[float, float, float]:
+    """Largest R-hat (NaN for a single chain), smallest bulk and smallest tail effective sample size."""
+    quantities = az.dict_to_dataset({"quantity": watched})
+    r_hat = float(az.rhat(quantities)["quantity"].max()) if len(watched) > 1 else float("nan")
+    bulk, tail = (float(az.ess(quantities, method=method)["quantity"].min()) for method in ("bulk", "tail"))
+    return r_hat, bulk, tail

@@ -1,5 +1,7 @@
 """Posteriors as ArviZ DataTrees."""
 
+import json
+
 import arviz as az
 import jax
 import numpy as np
@@ -23,7 +25,8 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
     f at the training inputs, all on the model's scale), ``sample_stats``, ``posterior_predictive``,
     ``log_likelihood`` (pointwise, given the drawn f) and ``observed_data`` on the user's scale (labels as numbers
     of classes), ``constant_data`` (inputs on the user's scale), and ``prior`` and ``prior_predictive``, the same
-    drawn from the prior. For SMC, chains are islands and draws are particles.
+    drawn from the prior. For SMC, chains are islands and draws are particles. Among the attributes are the log
+    evidence, its error and method where the sampler estimated it, and, as JSON, the details it reports.
 
     Args:
         posterior: the draws.
@@ -86,7 +89,12 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
     if labels:
         tree.attrs["classes"] = classes
     if evidence is not None:
-        tree.attrs |= {"log_evidence": evidence.value, "log_evidence_mcse": evidence.mcse}
+        tree.attrs |= {
+            "log_evidence": evidence.value,
+            "log_evidence_mcse": evidence.mcse,
+            "log_evidence_method": evidence.method,
+            "log_evidence_details": json.dumps(evidence.details),
+        }
     return tree
 
 

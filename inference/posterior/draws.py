@@ -77,9 +77,18 @@ class Draws:
         draws = self.of_every_draw(_draw_function)
         return {name: value.reshape(*self.shape, *value.shape[1:]) for name, value in draws.items()}
 
+    def function_draws_at(self, X_new: Float[Array, "T *shape"]) -> Float[np.ndarray, "chains draws T C"]:
+        """f at new inputs under every draw, every input drawn on its own; inputs and f on the model's scale."""
+        draws = self.of_every_draw(_draw_function_at, X_new)
+        return draws.reshape(*self.shape, *draws.shape[1:])
+
 
 def _draw_function(problem: Problem, _: None, values: dict[str, Array], key: Array) -> dict[str, Array]:
     return problem.draw_function(values, key)
+
+
+def _draw_function_at(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Array:
+    return problem.draw_function_at(X_new, values, key)
 
 
 def for_all_draws(problem: Problem, shared: Any, draws: Any, key: Array, count: int, what: Callable[..., Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import xarray as xr
 from jaxtyping import Array
+from matplotlib.figure import Figure
 
 from bayes_nn.data.class_predictive import ClassPredictive
 from bayes_nn.data.mixture_predictive import MixturePredictive
@@ -15,8 +16,10 @@ from bayes_nn.inference.posterior.convergence import Convergence, judge_converge
 from bayes_nn.inference.posterior.datatree import to_datatree
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
+from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.progress import progress_bar
@@ -56,19 +59,23 @@ class Posterior(Draws):
     def log_evidence(self) -> Evidence:
         """log p(y) in nats, for y on the scale the model sees (standardised by default).
 
-        After Markov chains, which do not estimate it, the first call runs SMC on the same prior and data until the
-        standard error is below 0.1 nats, or for about ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
+        After Markov chains, which do not estimate it, the first call integrates over a grid where there are at most 3
+        latents, else it runs SMC on the same prior and data until the standard error is below 0.1 nats, or for about
+        ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
         """
         if self.sampler_evidence is not None:
             return self.sampler_evidence
         if not self.problem.latents:
             return exact_evidence(self.problem)
-        settings = SMC()
+        settings, key = SMC(), jax.random.fold_in(self.key, 2)
         with progress_bar(f"evidence of {self.prior.name}") as report:
+            by_quadrature = quadrature_where_reliable(self.problem, key, report, MAX_SECONDS)
+            if by_quadrature is not None:
+                return by_quadrature
             found = repeat_estimates(
                 lambda key, effort, report: settings.estimate(self.problem, key, effort, report),
                 settings.name,
-                jax.random.fold_in(self.key, 2),
+                key,
                 TOLERANCE,
                 MAX_SECONDS,
                 report,
@@ -84,6 +91,26 @@ class Posterior(Draws):
     def convergence(self) -> Convergence:
         """R-hat and effective sample sizes in function space, with a verdict in words."""
         return judge_convergence(self, self.sampler_reasons)
+
+    def convergence_at(self, X: Any) -> Convergence:
+        """:attr:`convergence` that watches f at new inputs as well.
+
+        Chains that agree on the training inputs may still disagree on others, where they are used.
+
+        Args:
+            X: inputs, as in :meth:`predict`; up to 50 of them, evenly spread over the rows, are looked at.
+
+        Raises:
+            ValueError: as :meth:`predict`.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> x = np.linspace(-1, 1, 20)
+            >>> net = bnn.mlp(depth=1, weight_std=1.5, bias_std=0.5)
+            >>> bnn.fit(bnn.priors.NNGP(net), x, np.sin(3 * x), bnn.Gaussian(0.1)).convergence_at([2.0]).converged
+            True
+        """
+        return judge_convergence(self, self.sampler_reasons, self.dataset.new_inputs(X))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -111,6 +138,28 @@ class Posterior(Draws):
         """
         components = self.of_every_draw(_predict, self.dataset.new_inputs(X), once=True)
         return self.problem.predictive(components, self.dataset.scale)
+
+    def plot_tempering(self) -> Figure:
+        """The way from the prior to the posterior that the sampler took.
+
+        After replica exchange: E[l] and the local barrier against tempering, with the place where features form, the
+        acceptance of swaps, the way of some replicas in the last round, and both sides of the evidence by round. After
+        SMC: E[l] along the path and the tempering of every island. The local barrier is the rejection of swaps per
+        factor e of tempering; :func:`bayes_nn.inference.posterior.tempering_plot.plot_tempering` has more.
+
+        Raises:
+            ValueError: if the sampler took none, as exact posteriors and Markov chains do not.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> x = np.linspace(-1, 1, 20)
+            >>> settings = bnn.inference.SMC(particles=64)
+            >>> posterior = bnn.fit(bnn.priors.NNGP(bnn.mlp(1, "relu", 1.5, 0.5)), x, np.sin(3 * x), sampler=settings)
+            >>> posterior.plot_tempering().axes[0].get_title()
+            'mean log likelihood'
+        """
+        details = self.sampler_evidence.details if self.sampler_evidence else {}
+        return plot_tempering(details, self.prior.name, self.prior.learns_features)
 
     def to_datatree(self) -> xr.DataTree:
         """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""

@@ -188,12 +188,14 @@ class CollapsedProblem(Problem):
 
     def predict(self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array) -> Any:
         """The predictive distribution of y at new inputs given z, as :meth:`Likelihood.predict` gives it."""
+        return self.likelihood.predict(key, self.fixed | values, *self._function_at(X_new, values))
+
+    def _function_at(self, X_new: Array, values: dict[str, Array]) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
+        """Mean and variance of f at new inputs given z and the data."""
         process = self.process(values, X_new)
         if self.likelihood.conjugate:
-            mean, variance = process.predict(self.Y, self.noise_variance(values))
-        else:
-            mean, variance = process.predict_function(values[self.prior.function_site])
-        return self.likelihood.predict(key, self.fixed | values, mean, variance)
+            return process.predict(self.Y, self.noise_variance(values))
+        return process.predict_function(values[self.prior.function_site])
 
     def predictive(self, components: Any, scale: Scale) -> Any:
         """The equally weighted mixture over draws, on the user's scale."""
@@ -205,6 +207,13 @@ class CollapsedProblem(Problem):
         if self.likelihood.conjugate:
             return process.draw(key, self.Y, self.noise_variance(values))
         return {"f": process.function(values[self.prior.function_site])}
+
+    def draw_function_at(
+        self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array
+    ) -> Float[Array, "T C"]:
+        """f at new inputs given z and the data, every input drawn on its own."""
+        mean, variance = self._function_at(X_new, values)
+        return mean + jnp.sqrt(variance)[:, None] * jax.random.normal(key, mean.shape)
 
     def pointwise_log_likelihood(self, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
         """``log p(y | f)`` of every row, and of every output on its own where they are independent; nats."""

@@ -54,6 +54,12 @@ class ObservationDistribution(NamedTuple):
         mean, location = self.distribution.mean, getattr(self.innermost, "loc", None)
         return mean if location is None else jnp.where(jnp.isfinite(mean), mean, location)
 
+    def mean(self, shape: tuple[int, ...], labels: bool) -> Float[Array, "N C"]:
+        """The mean of y, (N, C), or, where it is a label, the probabilities of its classes (of the second of two)."""
+        if labels and self.probabilities is not None:
+            return self.probabilities[:, -shape[1] :]
+        return jnp.broadcast_to(self.location.reshape(shape[0], -1), shape)
+
     def log_density(self, y: Array) -> Float[Array, ""]:
         """``log p(y | z)`` in nats; -inf where y is outside the support or the model fails."""
         log_density = jnp.sum(self.distribution.log_prob(y))

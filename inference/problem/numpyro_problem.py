@@ -191,7 +191,7 @@ class NumPyroProblem(Problem):
     def draw_function(self, values: dict[str, Array], key: Array) -> dict[str, Array]:
         """``"f"``, the mean of y at the training inputs, and the deterministic sites that are no larger."""
         sites = self.prior.trace(self.X, self.y, values=values)
-        f = self._mean(ObservationDistribution.of(sites))
+        f = ObservationDistribution.of(sites).mean(self.Y.shape, self.labels)
         kept = {
             name: jnp.asarray(site["value"])
             for name, site in sites.items()
@@ -199,11 +199,11 @@ class NumPyroProblem(Problem):
         }
         return {name: value for name, value in kept.items() if value.size <= f.size} | {"f": f}
 
-    def _mean(self, y: ObservationDistribution) -> Float[Array, "N C"]:
-        """The mean of y, or the probabilities of its classes (of the second of two)."""
-        if self.labels and y.probabilities is not None:
-            return y.probabilities[:, -self.Y.shape[1] :]
-        return jnp.broadcast_to(y.location.reshape(len(self.Y), -1), self.Y.shape)
+    def draw_function_at(
+        self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array
+    ) -> Float[Array, "T C"]:
+        """The mean of y at new inputs given the latents, which leave nothing of it to be drawn."""
+        return self.given(values, X_new).mean((len(X_new), self.Y.shape[1]), self.labels)
 
     @property
     def labels(self) -> bool:
@@ -225,7 +225,7 @@ class NumPyroProblem(Problem):
         key_values, key_y = jax.random.split(key)
         sites = self.prior.trace(self.X, key=key_values)
         values = {latent.name: sites[latent.name]["value"] for latent in self.layout}
-        f = self._mean(ObservationDistribution.of(sites))
+        f = ObservationDistribution.of(sites).mean(self.Y.shape, self.labels)
         return values, f, self.replicate(key_y, values, f)
 
 

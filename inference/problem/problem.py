@@ -121,6 +121,12 @@ class Problem(abc.ABC):
         """``"f"`` at the training inputs given z, and what else was integrated out."""
 
     @abc.abstractmethod
+    def draw_function_at(
+        self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array
+    ) -> Float[Array, "T C"]:
+        """f at new inputs given z and the data, every input drawn on its own."""
+
+    @abc.abstractmethod
     def pointwise_log_likelihood(self, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
         """``log p(y | f)`` of every row and, where they are independent, every output; nats."""
 

@@ -154,6 +154,7 @@ def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_
         "variance_by_island": islands.variance.tolist(),
         **checks,
         "tempering": path.tempering[:, 1:].tolist(),
+        "expected_log_likelihood_along_path": path.log_likelihood[:, 1:].mean(axis=2).tolist(),
         "acceptance_by_island": islands.acceptance.tolist(),
         "step_size_by_island": islands.step_size.tolist(),
         "gradient_evaluations": int(islands.gradient_evaluations.sum()),

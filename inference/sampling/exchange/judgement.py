@@ -56,6 +56,8 @@ def judge_rounds(start: Start, results: list[RoundResult]) -> Evidence:
         "lower_by_system": lower.tolist(),
         "upper_by_system": upper.tolist(),
         "log_evidence_by_round": [float(np.mean([each.value for each in one.evidence])) for one in results],
+        "lower_by_round": [float(np.mean([each.lower for each in one.evidence])) for one in results],
+        "upper_by_round": [float(np.mean([each.upper for each in one.evidence])) for one in results],
         "barrier": last.barrier,
         "rejection": last.rejection.tolist(),
         "tempering": last.tempering.tolist(),

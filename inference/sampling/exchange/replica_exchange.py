@@ -1,7 +1,7 @@
 """Replica exchange: posterior and evidence where modes are separated, by replicas that travel along the tempering."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import jax
@@ -100,6 +100,7 @@ class ReplicaExchange(Sampler):
         """:meth:`draw` that begins no round after the third that would, at this pace, end after ``max_seconds``."""
         # These modules import BlackJAX, which starts JAX's backend.
         from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
+        from bayes_nn.inference.sampling.exchange.round_result import index_process
         from bayes_nn.inference.sampling.exchange.rounds import run_rounds
         from bayes_nn.inference.sampling.exchange.start import start_from_particles
 
@@ -135,5 +136,6 @@ class ReplicaExchange(Sampler):
             checkpoint,
         )
         evidence = with_approximation(judge_rounds(start, results), problem)
+        evidence = replace(evidence, details=evidence.details | index_process(sweeps.replica))
         draws = all_values(problem, sweeps.u), sweeps.log_likelihood[..., -1], sweeps.stats
         return SampledDraws(*draws, evidence=evidence)

@@ -1,12 +1,15 @@
 """What one round of replica exchange found."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from bayes_nn.inference.sampling.exchange.system import Sweep
 from bayes_nn.inference.sampling.exchange.two_sided import TwoSidedEvidence, two_sided_evidence
+
+#: Most replicas of a system, and most sweeps of a round, whose levels are kept for a picture.
+REPLICAS_SHOWN, SWEEPS_SHOWN = 8, 500
 
 
 class RoundResult(NamedTuple):
@@ -44,6 +47,27 @@ class RoundResult(NamedTuple):
             np.array([count_journeys(one) for one in sweeps.replica]),
             int(sweeps.steps.sum()),
         )
+
+
+def index_process(replica: Int[np.ndarray, "S sweeps T"]) -> dict[str, Any]:
+    """Where some replicas were in a round, for a picture, as plain lists of modest size.
+
+    Args:
+        replica: which replica is at every level of every system after every sweep.
+
+    Returns:
+        The number of the level of every replica shown, (systems, replicas, sweeps), and the number of sweeps from one
+        entry to the next.
+
+    Example:
+        >>> index_process(np.array([[[0, 1], [1, 0], [0, 1]]]))
+        {'level_of_replica': [[[0, 1, 0], [1, 0, 1]]], 'sweeps_between': 1}
+    """
+    _, sweeps, levels = replica.shape
+    stride = -(-sweeps // SWEEPS_SHOWN)
+    shown = np.linspace(0, levels - 1, min(REPLICAS_SHOWN, levels)).astype(int)
+    level = np.argsort(replica[:, ::stride], axis=2)[:, :, shown]
+    return {"level_of_replica": level.swapaxes(1, 2).tolist(), "sweeps_between": stride}
 
 
 def count_journeys(replica: Int[np.ndarray, "sweeps T"]) -> int:

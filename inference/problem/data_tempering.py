@@ -42,6 +42,11 @@ class DataTempering:
         """Of every part."""
         return self.parts[0].has_many_latents
 
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Of every part."""
+        return self.parts[0].blocks
+
     def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
         """Log density where the path begins, and the log ratio of its ends, nats; -inf where that fails."""
         likelihoods = jnp.stack([part.log_likelihood(u) for part in self.parts])

@@ -122,6 +122,11 @@ class NumPyroProblem(Problem):
         """Whether u goes beyond that block."""
         return self.n_hyperparameters < self.dimension
 
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Lengths of that block and of every latent beyond it."""
+        return self.n_hyperparameters, *(latent.size for latent in self.layout if latent not in self._block)
+
     def at(self, u: Float[Array, " D"]) -> dict[str, Site]:
         """The sites of the model at u; a constraint may depend on the latents before it."""
         sites = unflatten(self.layout, u)

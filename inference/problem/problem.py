@@ -27,6 +27,10 @@ class TemperedDensity(Protocol):
     def has_many_latents(self) -> bool:
         """Whether u goes beyond that block, so that moves want gradients."""
 
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Lengths of the blocks of u that may be of different stiffness, H the first."""
+
     def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
         """Log of the known density and log likelihood, nats."""
 
@@ -87,6 +91,12 @@ class Problem(abc.ABC):
     @abc.abstractmethod
     def has_many_latents(self) -> bool:
         """Whether u goes beyond the hyperparameters, so that moves want gradients."""
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Lengths of the blocks of u that may be of different stiffness: the hyperparameters, then every latent."""
+        rest = [latent for name, latent in self.latents.items() if name not in self.hyperparameters]
+        return self.n_hyperparameters, *map(unconstrained_size, rest)
 
     @abc.abstractmethod
     def values(self, u: Float[Array, " D"]) -> dict[str, Array]:

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.problem import TemperedDensity
 from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate, no_moves
+from bayes_nn.inference.sampling.moves.pace import POINTS, adapt_pace
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
 from bayes_nn.runtime.devices import map_over_devices
 
@@ -53,6 +54,7 @@ class Island(NamedTuple):
         log_evidence: log of the mean likelihood accumulated up to this tempering.
         variance: variance of ``log_evidence`` that the weights imply.
         step_size: largest angle of one step of the move.
+        pace: of every coordinate, relative to that, (D,).
         acceptance: mean acceptance of the last sweep.
         info: what the last move of every particle did.
         gradient_evaluations: so far.
@@ -66,6 +68,7 @@ class Island(NamedTuple):
     log_evidence: Float[Array, ""]
     variance: Float[Array, ""]
     step_size: Float[Array, ""]
+    pace: Float[Array, " D"]
     acceptance: Float[Array, ""]
     info: MoveInfo
     gradient_evaluations: Array
@@ -95,6 +98,7 @@ def start_island(problem: TemperedDensity, start: IslandStart) -> Island:
         start.log_evidence,
         start.variance,
         jnp.asarray(0.5, dtype=float),
+        jnp.ones(start.u.shape[1]),
         zero,
         no_moves(len(start.u)),
         jnp.zeros((), int),
@@ -120,14 +124,19 @@ def temper_island(plan: Plan, island: Island) -> Island:
     log_weights = increment * island.particles.log_likelihood
     total = logsumexp(log_weights)
     weights = jnp.exp(log_weights - total)
-    reference = fit_reference(island.particles.u[_systematic_order(weights)], plan.problem.n_hyperparameters)
+    likely, step_size = island.particles.u[_systematic_order(weights)], island.step_size
+    reference = fit_reference(likely, plan.problem.n_hyperparameters)._replace(pace=island.pace)
+    if plan.move.has_pace:
+        key, key_pace = jax.random.split(key)
+        some = likely[:: count // POINTS][:POINTS]
+        reference, step_size = adapt_pace(plan.problem, reference, tempering, step_size, key_pace, some)
 
     def update(keys: Array, particles: Particle, step_size: Array) -> tuple[Particle, tuple]:
         return _sweeps(plan, keys[0], particles, step_size, reference, tempering)
 
     moved, step_info = smc_base.step(
         key_step,
-        smc_base.SMCState(island.particles, weights, island.step_size),
+        smc_base.SMCState(island.particles, weights, step_size),
         update,
         lambda particles: jnp.zeros_like(particles.log_likelihood),
         systematic,
@@ -143,6 +152,7 @@ def temper_island(plan: Plan, island: Island) -> Island:
         jnp.where(island.stays, island.log_evidence, log_evidence),
         jnp.where(island.stays, island.variance, variance),
         step_size,
+        reference.pace,
         jnp.mean(info.acceptance),
         info,
         island.gradient_evaluations + gradients,

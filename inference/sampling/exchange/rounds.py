@@ -53,7 +53,7 @@ def run_rounds(
         saved = checkpoint.load("exchange")
         if saved is None:
             begun = start()
-            saved = begun, first_stage(problem, begun, key), [], 0
+            saved = begun, first_stage(problem, move, begun, key), [], 0
         begun, stage, results, done = saved
         while True:
             number = len(results)
@@ -71,7 +71,7 @@ def run_rounds(
             results = [*results, RoundResult.of(stage.tempering, joined)]
             if enough(begun, results, joined):
                 return begun, results, joined
-            stage, done = next_stage(stage, results[-1], joined, number), 0
+            stage, done = next_stage(problem, move, stage, results[-1], joined, number), 0
             checkpoint.save("exchange", (begun, stage, results, 0))
 
 

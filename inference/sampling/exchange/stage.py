@@ -12,6 +12,8 @@ from bayes_nn.inference.sampling.exchange.ladder import count_levels, place_leve
 from bayes_nn.inference.sampling.exchange.round_result import RoundResult
 from bayes_nn.inference.sampling.exchange.start import Start
 from bayes_nn.inference.sampling.exchange.system import Sweep, System, start_systems
+from bayes_nn.inference.sampling.moves.move import Move
+from bayes_nn.inference.sampling.moves.pace import adapt_pace
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
 
 #: Rounds after which a system that lags behind is begun anew from the best one, and the nats it must lag.
@@ -37,7 +39,7 @@ class Stage(NamedTuple):
     systems: System
 
 
-def first_stage(problem: Problem, start: Start, key: Array) -> Stage:
+def first_stage(problem: Problem, move: Move, start: Start, key: Array) -> Stage:
     """Every replica where SMC left it; references fitted to the particles of all systems at the level and beside it."""
     systems, levels = start.u.shape[:2]
     particles = start_systems(problem, jnp.asarray(start.u))
@@ -48,13 +50,16 @@ def first_stage(problem: Problem, start: Start, key: Array) -> Stage:
     wide = fit_reference(problem.sample_prior(key_reference, (256,)), problem.n_hyperparameters)
     reference = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], levels - 1, axis=0), wide)
     moves = np.ones(levels - 1, int)
-    return _on_host(Stage(start.tempering, reference, moves, System(keys, particles, replica, log_step)))
+    stage = Stage(start.tempering, reference, moves, System(keys, particles, replica, log_step))
+    return adapt_paces(problem, move, stage, jax.random.fold_in(key, 2))
 
 
-def next_stage(stage: Stage, result: RoundResult, sweeps: Sweep, number: int) -> Stage:
+def next_stage(problem: Problem, move: Move, stage: Stage, result: RoundResult, sweeps: Sweep, number: int) -> Stage:
     """Levels of equal rejection, references of the draws at every level, and a new start for systems that lag behind.
 
     Args:
+        problem: the posterior.
+        move: how replicas are moved.
         stage: at the end of the round.
         result: of the round.
         sweeps: of the round, (systems, sweeps, ...).
@@ -63,7 +68,8 @@ def next_stage(stage: Stage, result: RoundResult, sweeps: Sweep, number: int) ->
     levels = place_levels(stage.tempering, result.rejection, count_levels(result.barrier, len(stage.tempering)))
     nearest = np.abs(stage.tempering - levels[:, None]).argmin(axis=1)
     above = np.maximum(nearest[1:], 1) - 1
-    reference = jax.tree.map(lambda leaf: leaf[above], _fit_references(sweeps.hyperparameters[:, :, 1:]))
+    fitted = _fit_references(sweeps.hyperparameters[:, :, 1:], stage.reference.pace)
+    reference = jax.tree.map(lambda leaf: leaf[above], fitted)
     values = np.array([each.value for each in result.evidence])
     source = np.arange(len(values))
     if number < COPYING_ROUNDS:
@@ -74,16 +80,35 @@ def next_stage(stage: Stage, result: RoundResult, sweeps: Sweep, number: int) ->
     replica = np.tile(np.arange(len(levels)), (len(values), 1))
     steps_of_a_move = np.interp(levels[1:], stage.tempering[1:], sweeps.steps.mean(axis=(0, 1)) / stage.moves)
     moves = np.clip(np.round(STEPS_PER_SWEEP / steps_of_a_move), 1, MOST_MOVES).astype(int)
-    return _on_host(Stage(levels, reference, moves, System(old.key, particles, replica, log_step)))
+    begun = Stage(levels, reference, moves, System(old.key, particles, replica, log_step))
+    key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(old.key[0])), number)
+    return adapt_paces(problem, move, begun, key)
 
 
-def _fit_references(hyperparameters: Float[np.ndarray, "S sweeps T H"]) -> Reference:
+def adapt_paces(problem: Problem, move: Move, stage: Stage, key: Array) -> Stage:
+    """The pace of every block of latents at every level, from the curvature at the replicas there."""
+    if not move.has_pace:
+        return _on_host(stage)
+    systems, tempering = stage.systems, stage.tempering[1:]
+    keys, u = jax.random.split(key, len(tempering)), np.swapaxes(systems.particles.u[:, 1:], 0, 1)
+    steps = np.exp(systems.log_step.mean(axis=0))
+    reference, steps = _adapt_paces(problem, stage.reference, (tempering, steps, keys, u))
+    log_step = np.tile(np.log(steps), (len(systems.log_step), 1))
+    return _on_host(stage._replace(reference=reference, systems=systems._replace(log_step=log_step)))
+
+
+@jax.jit
+def _adapt_paces(problem: Problem, references: Reference, own: tuple) -> tuple[Reference, Float[Array, " T"]]:
+    return jax.lax.map(lambda each: adapt_pace(problem, each[0], *each[1]), (references, own))
+
+
+def _fit_references(hyperparameters: Float[np.ndarray, "S sweeps T H"], pace: Float[np.ndarray, "T D"]) -> Reference:
     """A Gaussian for every level, of the draws of all systems."""
     draws = np.concatenate(hyperparameters)
     centred = draws - draws.mean(axis=0)
     covariance = np.einsum("nta,ntb->tab", centred, centred) / len(draws)
     counts = np.full(draws.shape[1], float(len(draws)))
-    return _on_host(_references_of(draws.mean(axis=0), covariance, counts))
+    return _on_host(_references_of(draws.mean(axis=0), covariance, counts, pace))
 
 
 @jax.jit

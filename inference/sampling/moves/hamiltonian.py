@@ -25,7 +25,7 @@ class HamiltonianMove(Move):
 
     The flow of the reference is an exact rotation; the difference between posterior and reference kicks the momentum
     half way through each step (Beskos, Pinski, Sanz-Serna and Stuart 2011, Stochastic Processes and their Applications
-    121). A trajectory takes a random fraction of the step size, mostly near 1 and sometimes ``SMALLEST_STEP``, so that
+    121). Stiff blocks of latents turn at a slower pace (:mod:`bayes_nn.inference.sampling.moves.pace`). A trajectory takes a random fraction of the step size, mostly near 1 and sometimes ``SMALLEST_STEP``, so that
     none stays where only small steps are stable.
 
     Args:
@@ -39,6 +39,7 @@ class HamiltonianMove(Move):
     max_steps: int | Array = 64
 
     adapts_step = True
+    has_pace = True
 
     def __call__(
         self,
@@ -55,7 +56,8 @@ class HamiltonianMove(Move):
         step_size = step_size * SMALLEST_STEP ** (uniforms[1] ** 3)
         length = jnp.minimum(length, self.max_steps * step_size)
         steps = jnp.ceil(length / step_size - 1e-9).astype(int)
-        angle = length / steps
+        largest = length / steps
+        angle = largest * reference.pace
 
         def rotate(z: Array, momentum: Array, angle: Array) -> tuple[Array, Array]:
             cosine, sine = jnp.cos(angle), jnp.sin(angle)
@@ -63,7 +65,7 @@ class HamiltonianMove(Move):
 
         def kick(z: Array, momentum: Array) -> Array:
             """By the gradient of psi = -log density - |z|^2/2, which vanishes where problem and reference agree."""
-            prior_gradient, likelihood_gradient = problem.gradients(reference.to_u(z), angle)
+            prior_gradient, likelihood_gradient = problem.gradients(reference.to_u(z), largest)
             return momentum + angle * (reference.pull_back(prior_gradient + tempering * likelihood_gradient) + z)
 
         def step(number: Array, point: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -52,9 +52,11 @@ class Move(abc.ABC):
 
     Attributes:
         adapts_step: whether its acceptance depends on a step size, which samplers then adapt.
+        has_pace: whether blocks of latents may turn at a pace of their own, which samplers then adapt.
     """
 
     adapts_step: ClassVar[bool] = False
+    has_pace: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(

@@ -18,10 +18,13 @@ class Reference(NamedTuple):
     Attributes:
         mean: (H,).
         factor: lower-triangular, (H, H).
+        pace: angle of every coordinate in a step, relative to the largest
+            (:mod:`bayes_nn.inference.sampling.moves.pace`).
     """
 
     mean: Float[Array, " H"]
     factor: Float[Array, "H H"]
+    pace: Float[Array, " D"]
 
     def to_u(self, z: Float[Array, " D"]) -> Float[Array, " D"]:
         """From reference coordinates, in which the reference is N(0, I)."""
@@ -49,15 +52,17 @@ def fit_reference(u: Float[Array, "P D"], dimension: int) -> Reference:
     block = u[:, :dimension]
     mean = jnp.mean(block, axis=0)
     centred = block - mean
-    return reference_of(mean, centred.T @ centred / len(u), jnp.asarray(len(u), float))
+    return reference_of(mean, centred.T @ centred / len(u), jnp.asarray(len(u), float), jnp.ones(u.shape[1]))
 
 
-def reference_of(mean: Float[Array, " H"], covariance: Float[Array, "H H"], count: Float[Array, ""]) -> Reference:
+def reference_of(
+    mean: Float[Array, " H"], covariance: Float[Array, "H H"], count: Float[Array, ""], pace: Float[Array, " D"]
+) -> Reference:
     """The Gaussian of these moments, found from ``count`` points and shrunk as in :func:`fit_reference`."""
     dimension = len(mean)
     if dimension == 0:
-        return Reference(mean, covariance)
+        return Reference(mean, covariance, pace)
     shrink = dimension / (dimension + count)
     variance = jnp.diagonal(covariance) + 1e-8
     covariance = (1.0 - shrink) * covariance + shrink * jnp.diag(variance)
-    return Reference(mean, jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(dimension)))
+    return Reference(mean, jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(dimension)), pace)

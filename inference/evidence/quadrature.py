@@ -13,6 +13,7 @@ from bayes_nn.inference.evidence.estimator import Estimator
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
 #: Points along each axis, by the number of latents: odd, so that every other point is a grid of twice the step.
@@ -84,7 +85,7 @@ def _minus_log_density(problem: Problem, u: Float[Array, " D"]) -> Float[Array, 
 
 @jax.jit
 def _piece(problem: Problem, u: Float[Array, "P D"]) -> Float[Array, " P"]:
-    return jax.lax.map(lambda one: -_minus_log_density(problem, one), u)
+    return map_each(lambda one: -_minus_log_density(problem, one), u)
 
 
 def _climb(problem: Problem, start: Float[np.ndarray, " D"]) -> tuple[Float[np.ndarray, " D"], float]:

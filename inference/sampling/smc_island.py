@@ -22,6 +22,7 @@ from bayes_nn.inference.problem.problem import TemperedDensity
 from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate, no_moves
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 
 #: Acceptance that the step size of a move is adapted to, and most sweeps at one tempering.
 TARGET_ACCEPTANCE, MOST_SWEEPS = 0.75, 10
@@ -86,7 +87,7 @@ class IslandStart(NamedTuple):
 
 def start_island(problem: TemperedDensity, start: IslandStart) -> Island:
     """An island before its first move."""
-    particles = jax.lax.map(lambda one: evaluate(problem, one), start.u)
+    particles = map_each(lambda one: evaluate(problem, one), start.u)
     zero = jnp.zeros(())
     return Island(
         start.key,
@@ -162,7 +163,7 @@ def _sweeps(
         key, key_direction, key_uniforms = jax.random.split(key, 3)
         directions = jax.random.normal(key_direction, particles.u.shape)
         uniforms = jax.random.uniform(key_uniforms, (count, UNIFORMS))
-        particles, info = jax.lax.map(
+        particles, info = map_each(
             lambda each: plan.move(each[0], each[1], plan.problem, reference, tempering, step_size),
             ((directions, uniforms), particles),
         )

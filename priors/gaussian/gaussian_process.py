@@ -1,6 +1,6 @@
 """Gaussian processes given z: evidence, prediction and draws, by whichever side is smaller.
 
-None of the factorisations is batched, nor may it be: see :mod:`bayes_nn.priors.gaussian.log_marginal`.
+None of the factorisations is batched on a CPU, nor may it be: see :mod:`bayes_nn.priors.gaussian.log_marginal`.
 """
 
 from dataclasses import dataclass

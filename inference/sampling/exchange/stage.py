@@ -13,6 +13,7 @@ from bayes_nn.inference.sampling.exchange.round_result import RoundResult
 from bayes_nn.inference.sampling.exchange.start import Start
 from bayes_nn.inference.sampling.exchange.system import Sweep, System, start_systems
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
+from bayes_nn.runtime.mapping import map_each
 
 #: Rounds after which a system that lags behind is begun anew from the best one, and the nats it must lag.
 COPYING_ROUNDS, LAG = 2, 2.0
@@ -88,7 +89,7 @@ def _fit_references(hyperparameters: Float[np.ndarray, "S sweeps T H"]) -> Refer
 
 @jax.jit
 def _references_of(*moments: Array) -> Reference:
-    return jax.lax.map(lambda each: reference_of(*each), moments)
+    return map_each(lambda each: reference_of(*each), moments)
 
 
 def _on_host(tree: Any) -> Any:

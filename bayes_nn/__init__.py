@@ -40,6 +40,7 @@ from bayes_nn.inference.posterior.fit import fit  # noqa: E402
 from bayes_nn.inference.posterior.posterior import Posterior  # noqa: E402
 from bayes_nn.inference.problem.evidence import Evidence  # noqa: E402
 from bayes_nn.priors import BayesianNetwork  # noqa: E402
+from bayes_nn.runtime.mapping import mapping_in_batches  # noqa: E402
 from bayes_nn.runtime.progress import ConvergenceWarning  # noqa: E402
 from bayes_nn.training.ensemble import TrainedEnsemble  # noqa: E402
 from bayes_nn.training.gradient_descent import linearize  # noqa: E402
@@ -87,6 +88,7 @@ __all__ = [
     "inference",
     "linearize",
     "load",
+    "mapping_in_batches",
     "mlp",
     "network",
     "priors",

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
 from bayes_nn.priors.gaussian.gaussian_process import Process
+from bayes_nn.runtime.mapping import map_each
 
 
 class CollapsedGaussian(dist.Distribution):
@@ -39,5 +40,5 @@ class CollapsedGaussian(dist.Distribution):
         """Draws of noisy y from the prior given z."""
         keys = jax.random.split(key, sample_shape).reshape(-1)
         rows, outputs = self.event_shape
-        draws = jax.lax.map(lambda one: self.process.draw_prior(one, outputs, self.noise_variance), keys)
+        draws = map_each(lambda one: self.process.draw_prior(one, outputs, self.noise_variance), keys)
         return draws.reshape(*sample_shape, rows, outputs)

@@ -14,6 +14,7 @@ from bayes_nn.architecture.standard_deviations import StandardDeviation, checked
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.kernels.empirical_ntk import empirical_ntk
 from bayes_nn.priors.prior import GaussianProcessMixture, Latents
+from bayes_nn.runtime.mapping import map_each
 
 
 def default_output_std() -> dist.Distribution:
@@ -101,7 +102,7 @@ class EmpiricalNTK(GaussianProcessMixture):
         def one(parameters: Values) -> Array:
             return jnp.mean(jnp.einsum("nmcc->nmc", empirical_ntk(self.net, parameters, x1, x2)), axis=-1)
 
-        return jnp.mean(jax.lax.map(one, self._parameters), axis=0)
+        return jnp.mean(map_each(one, self._parameters), axis=0)
 
     def _fields(self) -> dict[str, Any]:
         """Equal to itself alone: compiled code holds the parameters."""

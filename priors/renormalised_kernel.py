@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
 from jax.scipy.special import gammaln
 from jax.scipy.stats import norm
 from jaxtyping import Array, Float
@@ -16,6 +15,7 @@ from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.gaussian.log_marginal import JITTER, LOG_2PI
 from bayes_nn.priors.infinite_width import NNGP
+from bayes_nn.runtime.mapping import unbatched
 
 #: Range of log Q of the narrowest layer, points of a first search in it, and halvings of the interval found.
 RANGE, POINTS, HALVINGS = 12.0, 241, 60
@@ -110,7 +110,7 @@ class RenormalisedProcess(KernelProcess):
         return self.at_saddle(Y, noise_variance).draw(key, Y, noise_variance)
 
 
-@sequential_vmap
+@unbatched
 def _spectrum(K: Float[Array, "N N"], Y: Float[Array, "N 1"]) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Eigenvalues of K and the squares of y along its eigenvectors."""
     values, vectors = jnp.linalg.eigh(K, symmetrize_input=False)

@@ -1,17 +1,18 @@
-"""Running independent chains side by side: one device each, in sequence within a device.
+"""Running independent chains side by side: divided among devices, and within one as its kind wants it.
 
-On a CPU this is both safe and fast: no batched LAPACK call is ever made, and small factorisations
-run on one core for every chain. The same sharding serves several accelerators.
+On a CPU a device goes through its chains one after another, which is both safe and fast: no batched LAPACK call is ever
+made, and small factorisations run on one core for every chain. The same sharding serves several accelerators, which
+take theirs in batches (:mod:`bayes_nn.runtime.mapping`).
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.custom_batching import sequential_vmap
 from jax.sharding import Mesh, PartitionSpec
+
+from bayes_nn.runtime.mapping import map_each
 
 
 def devices_for(count: int) -> int:
@@ -40,13 +41,14 @@ def map_over_devices(function: Callable[..., Any], count: int) -> Callable[..., 
         A function of the common pytree and the stacked pytrees, to be jitted by the caller.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> each = map_over_devices(lambda scale, x: scale * x, 4)
         >>> jax.jit(each)(2.0, jnp.arange(4.0)).tolist()
         [0.0, 2.0, 4.0, 6.0]
     """
 
     def within_device(shared: Any, stacked: Any) -> Any:
-        return jax.lax.map(lambda one: function(shared, one), stacked)
+        return map_each(lambda one: function(shared, one), stacked)
 
     devices = devices_for(count)
     if devices == 1:
@@ -54,32 +56,3 @@ def map_over_devices(function: Callable[..., Any], count: int) -> Callable[..., 
     mesh = Mesh(np.array(jax.local_devices()[:devices]), ("device",))
     split = PartitionSpec("device")
     return jax.shard_map(within_device, mesh=mesh, in_specs=(PartitionSpec(), split), out_specs=split, check_vma=False)
-
-
-def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A scalar ``function(shared, u)`` whose value and gradient in u stay unbatched under a ``vmap`` from any library.
-
-    Reverse mode only, and no derivative in ``shared``.
-
-    Args:
-        function: of a pytree of floating-point arrays and an array u.
-
-    Example:
-        >>> quadratic = one_at_a_time(lambda scale, u: scale * jnp.vdot(u, u))
-        >>> jax.vmap(jax.grad(quadratic, argnums=1), (None, 0))(2.0, jnp.ones((1, 2))).tolist()
-        [[4.0, 4.0]]
-    """
-    value = sequential_vmap(function)
-    value_and_gradient = sequential_vmap(jax.value_and_grad(function, argnums=1))
-    unbatched = jax.custom_vjp(lambda shared, u: value(shared, u))
-
-    def forward(shared: Any, u: Any) -> tuple[Any, tuple]:
-        result, gradient = value_and_gradient(shared, u)
-        return result, (shared, gradient)
-
-    def backward(residuals: tuple, cotangent: Any) -> tuple:
-        shared, gradient = residuals
-        return jax.tree.map(jnp.zeros_like, shared), cotangent * gradient
-
-    unbatched.defvjp(forward, backward)
-    return unbatched

@@ -14,6 +14,7 @@ from bayes_nn.architecture.serial import Serial
 from bayes_nn.data.checks import as_new_inputs
 from bayes_nn.data.predictive import Predictive
 from bayes_nn.data.scale import Scale
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.training.gradient_descent import linearize, weights_of
 
 #: A loss that falls by less than this fraction over the last tenth of the steps counts as settled.
@@ -135,5 +136,5 @@ def _functions(
     net: Serial, linearized: bool, parameters: Values, initial: Values, change: Values, X: Array
 ) -> Float[Array, "M T C"]:
     if linearized:
-        return jax.lax.map(lambda member: linearize(net, member[0])(member[1], X), (initial, change))
-    return jax.lax.map(lambda one: apply(net, one, X), parameters)
+        return map_each(lambda member: linearize(net, member[0])(member[1], X), (initial, change))
+    return map_each(lambda one: apply(net, one, X), parameters)

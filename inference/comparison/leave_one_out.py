@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.partly_observed import PartlyObserved
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 
 
 class LeaveOneOut(NamedTuple):
@@ -42,7 +43,7 @@ def _pointwise(problem: PartlyObserved, u: Float[Array, "I P D"]) -> Float[Array
         f = process.function(values[problem.prior.function_site])
         return likelihood.log_prob(problem.fixed | values, problem.Y, f)
 
-    return map_over_devices(lambda shared, own: jax.lax.map(partial(one, shared), own), len(u))(problem, u)
+    return map_over_devices(lambda shared, own: map_each(partial(one, shared), own), len(u))(problem, u)
 
 
 def leave_one_out(problem: PartlyObserved, u: Float[Array, "I P D"], size: int) -> LeaveOneOut:

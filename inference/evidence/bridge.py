@@ -23,6 +23,7 @@ from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
 from bayes_nn.inference.sampling.samplers import SAMPLERS
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
 #: Draws of the reference for every draw of the posterior: they need no gradient, so they are cheap.
@@ -55,7 +56,7 @@ def _log_ratio(problem: Problem, reference: Reference, u: Float[Array, " D"]) ->
 
 @jax.jit
 def _log_ratios(problem: Problem, reference: Reference, u: Float[Array, "M D"]) -> Float[Array, " M"]:
-    return jax.lax.map(lambda one: _log_ratio(problem, reference, one), u)
+    return map_each(lambda one: _log_ratio(problem, reference, one), u)
 
 
 @dataclass(frozen=True)

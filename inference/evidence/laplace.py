@@ -12,6 +12,7 @@ from bayes_nn.inference.evidence.estimator import Estimator
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
 #: Starts from the prior, and most latents whose Hessian is formed.
@@ -37,7 +38,7 @@ def _hessian(problem: Problem, u: Float[Array, " D"]) -> Float[Array, "D D"]:
         behind = _value_and_gradient(problem, u - STEP * direction)[1]
         return (ahead - behind) / (2.0 * STEP)
 
-    return jax.lax.map(row, jnp.eye(len(u)))
+    return map_each(row, jnp.eye(len(u)))
 
 
 @dataclass(frozen=True)

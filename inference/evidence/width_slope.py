@@ -46,6 +46,7 @@ from bayes_nn.priors.infinite_width import NNGP
 from bayes_nn.priors.kernels.kernel_derivatives import hidden_activations
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report, progress_bar
 from bayes_nn.runtime.random_keys import checked_key
 
@@ -252,6 +253,6 @@ def _batch(
         return samples[:, 0] + mean, jnp.einsum("lmi,lmj->lij", centred, centred) / (draws - 1)
 
     def island(problem: CollapsedProblem, own: tuple[Array, Array]) -> tuple[Array, Array]:
-        return jax.lax.map(lambda each: one(problem, *each), own)
+        return map_each(lambda each: one(problem, *each), own)
 
     return map_over_devices(island, len(u))(problem, (u, keys))

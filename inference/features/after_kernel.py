@@ -19,6 +19,7 @@ from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import NNGP
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report, progress_bar
 
 
@@ -251,4 +252,4 @@ def _influences(
         return jnp.vdot(shared[1], kernels_of(shared[0], values).K)
 
     chains = len(jax.tree.leaves(values)[0])
-    return map_over_devices(lambda shared, chain: jax.lax.map(partial(one, shared), chain), chains)(shared, values)
+    return map_over_devices(lambda shared, chain: map_each(partial(one, shared), chain), chains)(shared, values)

@@ -16,6 +16,7 @@ from bayes_nn.priors.finite_width import BayesianNetwork
 from bayes_nn.priors.infinite_width import NNGP
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import progress_bar
 from bayes_nn.runtime.random_keys import checked_key
 
@@ -155,6 +156,6 @@ def _alignments(
         return jnp.stack([alignment(*pair) for pair in pairs])
 
     def one_chain(shared: tuple, chain: tuple) -> Array:
-        return jax.lax.map(partial(one, shared), chain)
+        return map_each(partial(one, shared), chain)
 
     return map_over_devices(one_chain, len(keys))(shared, (values, keys))

@@ -16,6 +16,7 @@ from bayes_nn.inference.problem.monte_carlo_errors import Average, average_over_
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import progress_bar
 from bayes_nn.runtime.random_keys import checked_key
 
@@ -160,7 +161,7 @@ def _uses(
             return _lpd(*shared, values | redrawn)
 
         neurons = jnp.repeat(jnp.arange(width), redraws)
-        redrawn = jax.lax.map(lpd_redrawn, (neurons, jax.random.split(key, width * redraws)))
+        redrawn = map_each(lpd_redrawn, (neurons, jax.random.split(key, width * redraws)))
         return _lpd(*shared, values) - redrawn.reshape(width, redraws).mean(axis=1)
 
     return map_over_devices(of_draw, len(own[1]))(shared, own)

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
@@ -20,6 +19,7 @@ from bayes_nn.inference.problem.problem import (
 )
 from bayes_nn.priors.gaussian.gaussian_process import FeatureProcess, Process
 from bayes_nn.priors.prior import GaussianProcessMixture, Latents
+from bayes_nn.runtime.mapping import mend, unbatched
 
 #: Condition number beyond which the gradient of a trajectory is not left to single precision, whose unit is 6e-8.
 LARGEST_CONDITION = 1e7
@@ -161,11 +161,11 @@ class CollapsedProblem(Problem):
         if not self.prior.single_precision_steps:
             return super().gradients(u, angle)
 
-        @sequential_vmap
+        @unbatched
         def evaluate(problem: CollapsedProblem, u: Array, angle: Array) -> Array:
             gradient, condition = jax.grad(problem._rounded, has_aux=True)(u, angle)
             sound = jnp.all(jnp.isfinite(gradient)) & (condition < LARGEST_CONDITION)
-            return jax.lax.cond(sound, lambda u: gradient, lambda u: jax.grad(problem._smoothed)(u, angle), u)
+            return mend(_smoothed_gradient, sound, gradient, problem, (u, angle))
 
         gradient = evaluate(self, u, angle)
         return jax.grad(self.log_prior)(u), jnp.where(jnp.isfinite(gradient), gradient, 0.0)
@@ -232,6 +232,11 @@ class CollapsedProblem(Problem):
         f = self.process(values).function((values | weights)[site])
         kept = values | weights if site == "readout" else values
         return kept, f, self.replicate(key_y, values, f)
+
+
+def _smoothed_gradient(problem: CollapsedProblem, u: Float[Array, " D"], angle: Array) -> Float[Array, " D"]:
+    """Of the log likelihood in u, in double precision."""
+    return jax.grad(problem._smoothed)(u, angle)
 
 
 def _as_arrays(numbers: dict[str, float]) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
 from bayes_nn.priors.numpyro_prior import Latent, NumPyroPrior
+from bayes_nn.runtime.mapping import map_each
 
 #: Unconstrained values of draws that rounding put on the boundary of their support.
 LOWEST, HIGHEST = -745.0, 37.0
@@ -39,4 +40,4 @@ def sample_latents(
         parts = [jnp.ravel(biject_to(site["fn"].support).inv(site["value"])) for site in drawn]
         return jnp.concatenate(parts) if parts else jnp.zeros(0)
 
-    return jnp.nan_to_num(jax.lax.map(one, keys), nan=jnp.nan, posinf=HIGHEST, neginf=LOWEST)
+    return jnp.nan_to_num(map_each(one, keys), nan=jnp.nan, posinf=HIGHEST, neginf=LOWEST)

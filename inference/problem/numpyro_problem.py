@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to, constraints
 
@@ -21,7 +20,7 @@ from bayes_nn.inference.problem.numpyro_observation import ObservationDistributi
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.priors.numpyro_prior import OBSERVED, Latent, NumPyroPrior, Site, observed
 from bayes_nn.priors.prior import Latents
-from bayes_nn.runtime.devices import one_at_a_time
+from bayes_nn.runtime.mapping import map_each, one_at_a_time, unbatched
 
 #: Most unconstrained latents that all get the fitted Gaussian reference of the hyperparameters.
 SMALL = 16
@@ -234,7 +233,7 @@ class NumPyroProblem(Problem):
         return values, f, self.replicate(key_y, values, f)
 
 
-@sequential_vmap
+@unbatched
 def _values(problem: NumPyroProblem, u: Array) -> dict[str, Array]:
     sites = problem.at(u)
     return {latent.name: sites[latent.name]["value"] for latent in problem.layout}
@@ -258,4 +257,4 @@ def _log_likelihood(problem: NumPyroProblem, u: Array) -> Float[Array, ""]:
 
 @jax.jit
 def _log_likelihoods(problem: NumPyroProblem, u: Float[Array, "M D"]) -> Float[Array, " M"]:
-    return jax.lax.map(problem.log_likelihood, u)
+    return map_each(problem.log_likelihood, u)

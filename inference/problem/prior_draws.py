@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 
 #: Groups, whose means are independent estimates.
 GROUPS = 4
@@ -51,7 +52,7 @@ def prior_draws(
     def one_group(everyones: tuple[Problem, Any], key: Array) -> Any:
         problem, shared = everyones
         one = jax.random.split(jax.random.wrap_key_data(key), draws)
-        return summary(jax.lax.map(lambda key: what(problem, shared, problem.sample_prior(key)), one))
+        return summary(map_each(lambda key: what(problem, shared, problem.sample_prior(key)), one))
 
     return map_over_devices(one_group, len(keys))((problem, shared), keys)
 

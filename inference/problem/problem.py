@@ -7,13 +7,13 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.data.scale import Scale
 from bayes_nn.priors.prior import Latents, Prior
+from bayes_nn.runtime.mapping import unbatched
 
 
 class TemperedDensity(Protocol):
@@ -149,9 +149,9 @@ class Problem(abc.ABC):
         """One draw from the prior: the latents, f and y at the training inputs."""
 
     def log_likelihood_and_gradient(self, u: Float[Array, " D"]) -> tuple[Array, Float[Array, " D"]]:
-        """:meth:`log_likelihood` with its gradient in u; one u at a time even under ``vmap``."""
+        """:meth:`log_likelihood` with its gradient in u; on a CPU one u at a time even under ``vmap``."""
 
-        @sequential_vmap
+        @unbatched
         def evaluate(problem: Problem, u: Array) -> tuple[Array, Array]:
             value, gradient = jax.value_and_grad(problem.log_likelihood)(u)
             return value, jnp.where(jnp.isfinite(value) & jnp.isfinite(gradient), gradient, 0.0)

@@ -25,6 +25,7 @@ from bayes_nn.inference.sampling.smc_settings import SMCSettings
 from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.infinite_width import NNGP
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
 #: Orders of the data averaged over; draws of the hidden weights for each; draws of h from each Gaussian.
@@ -83,7 +84,7 @@ class CodeLength(Sampler):
 
 @jax.jit
 def _log_likelihoods(problem: CollapsedProblem, values: dict[str, Array]) -> Float[Array, "R K"]:
-    return jax.lax.map(lambda chain: jax.lax.map(problem.log_likelihood_of, chain), values)
+    return map_each(lambda chain: map_each(problem.log_likelihood_of, chain), values)
 
 
 class _HyperparameterDraws(NamedTuple):
@@ -189,7 +190,7 @@ def _code_lengths(
             def one_draw(w: dict[str, Array]) -> Float[Array, " N"]:
                 return problem.prior.process(problem.fixed | h | w, X).prequential(Y, noise_variance)
 
-            log_densities = jax.lax.map(one_draw, weights)
+            log_densities = map_each(one_draw, weights)
             draws = len(log_densities)
             log_mean = logsumexp(log_densities, axis=0) - jnp.log(draws)
             relative_variance = jnp.var(jnp.exp(log_densities - log_mean), axis=0, ddof=1)
@@ -199,7 +200,7 @@ def _code_lengths(
         if not hyperparameters:
             code, correction = one_hyperparameter({})
             return code[None], correction[None]
-        return jax.lax.map(one_hyperparameter, hyperparameters)
+        return map_each(one_hyperparameter, hyperparameters)
 
     return map_over_devices(one_order, PERMUTATIONS)(shared, stacked)
 

@@ -20,6 +20,7 @@ from scipy.special import logsumexp
 from bayes_nn.inference.problem.prior_draws import prior_draws
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 
 #: Draws from the prior for every particle.
 DRAWS_PER_PARTICLE = 16
@@ -130,6 +131,6 @@ def _redraw(problem: Problem, keys: Array, chosen: Array, draws: int) -> Float[A
     def of_island(problem: Problem, own: tuple[Array, Array]) -> Array:
         key, chosen = own
         every = jax.random.split(jax.random.wrap_key_data(key), draws)
-        return jax.lax.map(problem.sample_prior, every[chosen])
+        return map_each(problem.sample_prior, every[chosen])
 
     return map_over_devices(of_island, len(keys))(problem, (keys, chosen))

@@ -23,6 +23,7 @@ from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Par
 from bayes_nn.inference.sampling.moves.pace import POINTS, adapt_pace
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 
 #: Acceptance that the step size of a move is adapted to, and most sweeps at one tempering.
 TARGET_ACCEPTANCE, MOST_SWEEPS = 0.75, 10
@@ -89,7 +90,7 @@ class IslandStart(NamedTuple):
 
 def start_island(problem: TemperedDensity, start: IslandStart) -> Island:
     """An island before its first move."""
-    particles = jax.lax.map(lambda one: evaluate(problem, one), start.u)
+    particles = map_each(lambda one: evaluate(problem, one), start.u)
     zero = jnp.zeros(())
     return Island(
         start.key,
@@ -172,7 +173,7 @@ def _sweeps(
         key, key_direction, key_uniforms = jax.random.split(key, 3)
         directions = jax.random.normal(key_direction, particles.u.shape)
         uniforms = jax.random.uniform(key_uniforms, (count, UNIFORMS))
-        particles, info = jax.lax.map(
+        particles, info = map_each(
             lambda each: plan.move(each[0], each[1], plan.problem, reference, tempering, step_size),
             ((directions, uniforms), particles),
         )

@@ -1,6 +1,6 @@
 """Gaussian processes given z: evidence, prediction and draws, by whichever side is smaller.
 
-None of the factorisations is batched, nor may it be: see :mod:`bayes_nn.priors.gaussian.log_marginal`.
+None of the factorisations is batched on a CPU, nor may it be: see :mod:`bayes_nn.priors.gaussian.log_marginal`.
 """
 
 from dataclasses import dataclass
@@ -40,13 +40,13 @@ def _prequential(K: Float[Array, "N N"], Y: Float[Array, "N C"], v: Array) -> Fl
     return -0.5 * jnp.sum(residual**2, axis=1) - Y.shape[1] * spread
 
 
-def _leave_one_out(K: Float[Array, "N N"], Y: Float[Array, "N C"], v: Array, seen: Array) -> Float[Array, " N"]:
-    """``y_i | y_-i ~ N(y_i - [A^-1 y]_i / [A^-1]_ii, 1 / [A^-1]_ii)`` (Rasmussen and Williams 2006, eq. 5.12)."""
-    L_inverse, _ = inverse_factor(K * seen[:, None] * seen + v * jnp.eye(len(K)))
-    precisions = jnp.sum(L_inverse**2, axis=0)
-    residual = L_inverse.T @ (L_inverse @ (Y * seen[:, None]))
-    C = Y.shape[1]
-    squares = jnp.sum(residual**2, axis=1) / precisions
+def _leave_one_out(a: Float[Array, "N C"], precisions: Float[Array, " N"], seen: Array) -> Float[Array, " N"]:
+    """``y_i | y_-i ~ N(y_i - a_i / p_i, 1 / p_i)`` with a = A^-1 y and p the diagonal of A^-1.
+
+    Rasmussen and Williams 2006, eq. 5.12.
+    """
+    C = a.shape[1]
+    squares = jnp.sum(a**2, axis=1) / precisions
     return -0.5 * seen * (C * LOG_2PI - C * jnp.log(precisions) + squares)
 
 
@@ -87,7 +87,10 @@ class KernelProcess:
 
     def leave_one_out(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, " N"]:
         """``log p(y_i | y_-i, z)`` for every seen row, summed over outputs, from the rows seen; 0 for the others."""
-        return _leave_one_out(self.K, Y, noise_variance + JITTER, seen)
+        A = self.K * seen[:, None] * seen + (noise_variance + JITTER) * jnp.eye(len(self.K))
+        L_inverse, _ = inverse_factor(A)
+        a = L_inverse.T @ (L_inverse @ (Y * seen[:, None]))
+        return _leave_one_out(a, jnp.sum(L_inverse**2, axis=0), seen)
 
     def predict(self, Y: Array, noise_variance: Array) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
         """Mean and variance of f at the new inputs (Rasmussen and Williams 2006, eq. 2.25-26)."""
@@ -166,7 +169,13 @@ class FeatureProcess:
 
     def leave_one_out(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, " N"]:
         """``log p(y_i | y_-i, z)`` for every seen row, summed over outputs, from the rows seen; 0 for the others."""
-        return _leave_one_out(self.Phi @ self.Phi.T, Y, noise_variance + JITTER, seen)
+        if self.wide:
+            return KernelProcess(self.Phi @ self.Phi.T).leave_one_out(Y, noise_variance, seen)
+        v, Phi, Y = noise_variance + JITTER, self.Phi * seen[:, None], Y * seen[:, None]
+        L = factor(precision(Phi, v))
+        half = jax.scipy.linalg.solve_triangular(L, Phi.T, lower=True)
+        a = (Y - Phi @ solve(L, Phi.T @ Y / v)) / v
+        return _leave_one_out(a, (1.0 - jnp.sum(half**2, axis=0) / v) / v, seen)
 
     @property
     def wide(self) -> bool:

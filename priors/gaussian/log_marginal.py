@@ -1,15 +1,17 @@
 """``log p(y | z)`` under a Gaussian process, with its gradient, by whichever side is smaller.
 
 ``y | z ~ N(0, K_z + noise^2 I)`` for every output, with K_z given as a kernel matrix or as features ``K_z = Phi Phi'``.
-The gradients are written out, and nothing is batched: value and gradient are wrapped in ``sequential_vmap``, so that a
-``vmap`` from any library becomes a loop (a batched LAPACK call can hang the CPU client for ever).
+The gradients are written out. On a CPU nothing is batched, since a batched LAPACK call can hang the client for ever:
+value and gradient are wrapped in :func:`~bayes_nn.runtime.mapping.unbatched`, which makes a loop of any library's
+``vmap``.
 """
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
+
+from bayes_nn.runtime.mapping import unbatched
 
 #: Added to the noise variance of every prior, networks included; part of the evidence, so one for all.
 JITTER = 1e-10
@@ -141,12 +143,12 @@ def _feature_log_marginal(Phi: Array, Y: Array, v: Array) -> Array:
 
 
 def _with_analytic_gradient(value, value_and_gradient):  # noqa: ANN001, ANN202
-    """A function of (K or Phi, Y, v) whose reverse-mode derivative is the given one and never batched."""
-    sequential_value, sequential_gradient = sequential_vmap(value), sequential_vmap(value_and_gradient)
-    function = jax.custom_vjp(lambda matrix, Y, v: sequential_value(matrix, Y, v))
+    """A function of (K or Phi, Y, v) whose reverse-mode derivative is the given one, and unbatched on a CPU."""
+    value_of, gradient_of = unbatched(value), unbatched(value_and_gradient)
+    function = jax.custom_vjp(lambda matrix, Y, v: value_of(matrix, Y, v))
 
     def forward(matrix: Array, Y: Array, v: Array) -> tuple[Array, tuple]:
-        result, d_matrix, d_v = sequential_gradient(matrix, Y, v)
+        result, d_matrix, d_v = gradient_of(matrix, Y, v)
         return result, (d_matrix, d_v, Y)
 
     def backward(residuals: tuple, cotangent: Array) -> tuple:

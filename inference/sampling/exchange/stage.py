@@ -15,6 +15,7 @@ from bayes_nn.inference.sampling.exchange.system import Sweep, System, start_sys
 from bayes_nn.inference.sampling.moves.move import Move
 from bayes_nn.inference.sampling.moves.pace import adapt_pace
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
+from bayes_nn.runtime.mapping import map_each
 
 #: Rounds after which a system that lags behind is begun anew from the best one, and the nats it must lag.
 COPYING_ROUNDS, LAG = 2, 2.0
@@ -99,7 +100,7 @@ def adapt_paces(problem: Problem, move: Move, stage: Stage, key: Array) -> Stage
 
 @jax.jit
 def _adapt_paces(problem: Problem, references: Reference, own: tuple) -> tuple[Reference, Float[Array, " T"]]:
-    return jax.lax.map(lambda each: adapt_pace(problem, each[0], *each[1]), (references, own))
+    return map_each(lambda each: adapt_pace(problem, each[0], *each[1]), (references, own))
 
 
 def _fit_references(hyperparameters: Float[np.ndarray, "S sweeps T H"], pace: Float[np.ndarray, "T D"]) -> Reference:
@@ -113,7 +114,7 @@ def _fit_references(hyperparameters: Float[np.ndarray, "S sweeps T H"], pace: Fl
 
 @jax.jit
 def _references_of(*moments: Array) -> Reference:
-    return jax.lax.map(lambda each: reference_of(*each), moments)
+    return map_each(lambda each: reference_of(*each), moments)
 
 
 def _on_host(tree: Any) -> Any:

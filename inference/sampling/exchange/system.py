@@ -17,6 +17,7 @@ from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate, no_moves
 from bayes_nn.inference.sampling.moves.reference import Reference
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.mapping import map_each
 
 #: Acceptance that the step size of every level is adapted to, and the largest and smallest step, radians.
 TARGET_ACCEPTANCE, SMALLEST_STEP, LARGEST_STEP = 0.75, 1e-4, jnp.pi / 2
@@ -81,7 +82,7 @@ class Sweep(NamedTuple):
 @jax.jit
 def start_systems(problem: Problem, u: Float[Array, "S T D"]) -> Particle:
     """Evaluate the particles that systems start from."""
-    return map_over_devices(lambda problem, own: jax.lax.map(partial(evaluate, problem), own), len(u))(problem, u)
+    return map_over_devices(lambda problem, own: map_each(partial(evaluate, problem), own), len(u))(problem, u)
 
 
 @jax.jit
@@ -125,7 +126,7 @@ def _sweep(levels: Levels, system: System, number: Array, gain: Array) -> tuple[
 
     rest = jax.tree.map(lambda leaf: leaf[1:], system.particles)
     own = jax.random.split(keys[2], above), rest, levels.reference, tempering[1:], system.log_step, levels.moves
-    moved, info, steps = jax.lax.map(moves, own)
+    moved, info, steps = map_each(moves, own)
     particles = jax.tree.map(lambda first, others: jnp.concatenate([first[None], others]), drawn, moved)
     log_likelihood = particles.log_likelihood
     # The hotter replica takes the step in tempering with its own likelihood, the colder one gives it up.

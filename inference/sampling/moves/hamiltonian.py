@@ -25,8 +25,9 @@ class HamiltonianMove(Move):
 
     The flow of the reference is an exact rotation; the difference between posterior and reference kicks the momentum
     half way through each step (Beskos, Pinski, Sanz-Serna and Stuart 2011, Stochastic Processes and their Applications
-    121). Stiff blocks of latents turn at a slower pace (:mod:`bayes_nn.inference.sampling.moves.pace`). A trajectory takes a random fraction of the step size, mostly near 1 and sometimes ``SMALLEST_STEP``, so that
-    none stays where only small steps are stable.
+    121). Stiff blocks of latents turn at a slower pace (:mod:`bayes_nn.inference.sampling.moves.pace`). A trajectory
+    takes a random fraction of the step size, mostly near 1 and sometimes ``SMALLEST_STEP``, so that none stays where
+    only small steps are stable.
 
     Args:
         max_steps: most gradient evaluations.

@@ -1,9 +1,9 @@
-"""How far every block of latents turns in one step of a trajectory: stiff blocks less, so that slack ones may turn more.
+"""How far every block of latents turns in a step of a trajectory: stiff blocks less, so that slack ones can turn more.
 
-A leapfrog step is stable up to about ``2 / sqrt(lambda)``, lambda the largest curvature of the density. In a network that
-has learnt, a few biases and the weights of later layers are hundreds of times stiffer than the first layer's weights,
-and with one angle for all they would dictate it. The angles of a trajectory may differ by block, since each coordinate's
-rotation leaves N(0, 1) invariant; blocks are those that no symmetry of the network mixes.
+A leapfrog step is stable up to about ``2 / sqrt(lambda)``, lambda the largest curvature of the density. In a network
+that has learnt, a few biases and the weights of later layers are tens of times stiffer than the first layer's weights,
+and with one angle for all they would dictate it. The angles of a trajectory may differ by coordinate, since each
+rotation leaves N(0, 1) invariant; they differ by latent, so that no symmetry of the network changes them.
 """
 
 import jax
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.problem import TemperedDensity
 from bayes_nn.inference.sampling.moves.reference import Reference
+from bayes_nn.runtime.mapping import map_each
 
 #: Distance, in standard deviations of the reference, over which curvature is measured.
 DISTANCE = 0.01
@@ -42,7 +43,7 @@ def adapt_pace(
     """
     sizes = np.array([size for size in problem.blocks if size])
     keys = jax.random.split(key, len(u))
-    powers = jax.lax.map(lambda own: _powers(problem, reference, tempering, step_size, sizes, *own), (keys, u))
+    powers = map_each(lambda own: _powers(problem, reference, tempering, step_size, sizes, *own), (keys, u))
     # At least 1, the curvature of the reference.
     stiffness = jnp.maximum(jnp.mean(powers, axis=0), 1.0) ** 0.125
     leading = jnp.min(jnp.where(sizes >= LARGE * sizes.max(), stiffness, jnp.inf))
@@ -82,4 +83,4 @@ def _powers(
         found = jnp.sum(product(product(block * noise)) ** 2)
         return jnp.where(jnp.isfinite(found), found, 0.0)
 
-    return jax.lax.map(power, jnp.asarray(blocks))
+    return map_each(power, jnp.asarray(blocks))

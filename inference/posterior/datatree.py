@@ -86,7 +86,12 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
     if labels:
         tree.attrs["classes"] = classes
     if evidence is not None:
-        tree.attrs |= {"log_evidence": evidence.value, "log_evidence_mcse": evidence.mcse}
+        tree.attrs |= {
+            "log_evidence": evidence.value,
+            "log_evidence_mcse": evidence.mcse,
+            "log_evidence_degrees_of_freedom": evidence.degrees_of_freedom,
+            "log_evidence_unbiased": int(evidence.unbiased),
+        }
     return tree
 
 

@@ -246,4 +246,6 @@ def _row(
         details=evidences[0].details,
         peeks=prior.peeks,
         approximation=prior.approximation,
+        degrees_of_freedom_by_split=tuple(evidence.degrees_of_freedom for evidence in evidences),
+        unbiased=all(evidence.unbiased for evidence in evidences),
     )

@@ -17,7 +17,13 @@ from bayes_nn.inference.comparison.leave_one_out import LeaveOneOut, leave_one_o
 from bayes_nn.inference.posterior.fit import checked_likelihood, checked_prior
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.data_tempering import DataTempering
-from bayes_nn.inference.problem.evidence import Evidence, combine_islands, exact_evidence, with_approximation
+from bayes_nn.inference.problem.evidence import (
+    Evidence,
+    combine_islands,
+    degrees_between,
+    exact_evidence,
+    with_approximation,
+)
 from bayes_nn.inference.problem.partly_observed import PartlyObserved
 from bayes_nn.inference.problem.problem_of import problem_of
 from bayes_nn.inference.report.evidence_plot import plot_evidence_curve
@@ -85,7 +91,9 @@ class EvidenceCurve:
             return Evidence(float(islands[0]), 0.0, self.method)
         value, mcse, of_islands = combine_islands(islands, variances)
         reasons = tuple(dict.fromkeys(self.reasons + of_islands))
-        return Evidence(value, mcse, self.method, not reasons, reasons, {"log_evidence_by_island": islands.tolist()})
+        details = {"log_evidence_by_island": islands.tolist()}
+        degrees = degrees_between(len(islands))
+        return Evidence(value, mcse, self.method, not reasons, reasons, details, degrees_of_freedom=degrees)
 
     @property
     def table(self) -> pd.DataFrame:

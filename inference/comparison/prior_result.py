@@ -36,6 +36,9 @@ class PriorResult:
         sampler_reasons: those of ``reasons`` that concern the sampler, and so the predictions.
         peeks: whether the prior was made from the data: its evidence ranks nothing and is given no probability.
         approximation: what makes the evidence approximate; empty where it is not.
+        degrees_of_freedom_by_split: of ``mcse_by_split``, infinite where the error rests on no few repeats; empty in
+            files of earlier versions.
+        unbiased: whether the mean of exp(log evidence) is the evidence itself, in every split.
 
     Example:
         >>> import bayes_nn as bnn, numpy as np
@@ -66,6 +69,8 @@ class PriorResult:
     sampler_reasons: tuple[str, ...] = ()
     peeks: bool = False
     approximation: str = ""
+    degrees_of_freedom_by_split: tuple[float, ...] = ()
+    unbiased: bool = False
 
     @property
     def log_evidence(self) -> float:
@@ -76,6 +81,14 @@ class PriorResult:
     def mcse(self) -> float:
         """Monte-Carlo standard error of :attr:`log_evidence`, nats."""
         return float(np.sqrt(np.sum(np.square(self.mcse_by_split))) / len(self.mcse_by_split))
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """Of :attr:`mcse`, by the formula of Welch (1947, Biometrika 34) and Satterthwaite."""
+        degrees = self.degrees_of_freedom_by_split or (float("inf"),) * len(self.mcse_by_split)
+        squares = np.square(self.mcse_by_split)
+        shares = float(np.sum(squares**2 / np.array(degrees)))
+        return float(np.sum(squares)) ** 2 / shares if shares > 0.0 else float("inf")
 
     @property
     def reliable(self) -> bool:

@@ -14,7 +14,7 @@ from bayes_nn.inference.comparison.prior_result import PriorResult
 
 FORMAT = "bayes_nn comparison 1"
 _ARRAYS = ("lpd_test", "test_mean", "test_std")
-_TUPLES = ("log_evidence_by_split", "mcse_by_split", "reasons", "sampler_reasons")
+_TUPLES = ("log_evidence_by_split", "mcse_by_split", "reasons", "sampler_reasons", "degrees_of_freedom_by_split")
 
 
 def write(
@@ -91,7 +91,7 @@ def read(path: Path) -> dict[str, Any]:
         group = tree[f"prior_{number}"].to_dataset(inherit=False)
         plain = json.loads(group.attrs["row"])
         for name in _TUPLES:
-            plain[name] = tuple(plain[name])
+            plain[name] = tuple(plain.get(name, ()))
         arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
         rows.append(PriorResult(**plain, **arrays))
     return {

@@ -16,6 +16,7 @@ from bayes_nn.inference.evidence.quadrature import Quadrature
 from bayes_nn.inference.evidence.replica_exchange import ReplicaExchangeEstimator
 from bayes_nn.inference.evidence.smc import SMCEstimator
 from bayes_nn.inference.evidence.thermodynamic import ThermodynamicIntegration
+from bayes_nn.inference.evidence.unbiased_smc import UnbiasedSMC
 from bayes_nn.inference.posterior.fit import checked_likelihood, checked_prior
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
@@ -33,6 +34,7 @@ ESTIMATORS: dict[str, type[Estimator]] = {
     for one in (
         Exact,
         SMCEstimator,
+        UnbiasedSMC,
         ReplicaExchangeEstimator,
         ThermodynamicIntegration,
         BridgeSampling,
@@ -65,20 +67,21 @@ def log_evidence(
         prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
         X: inputs, as in :func:`bayes_nn.fit`.
         y: targets, likewise.
-        method: ``"exact"`` (no latents), ``"smc"``, ``"thermodynamic"`` (the same runs, the mean log likelihood
-            integrated over the tempering), ``"replica_exchange"`` (where modes are
-            separated: rounds until both sides of the evidence, its systems and successive rounds agree), ``"bridge"``
-            (Markov chains against a reference; needs a posterior that is not far from its prior), ``"importance"``
-            (draws from the prior; few data or wide networks), ``"nested"`` (nested slice sampling; at most 100
-            latents), ``"quadrature"`` (a grid; at most 3 latents), ``"laplace"`` (one peak only, an approximation
-            without an error bar, never ``reliable``), or None for the sensible one: exact without latents, quadrature
-            where there are at most 3 and it is reliable, else SMC.
+        method: ``"exact"`` (no latents), ``"smc"``, ``"unbiased_smc"`` (all that SMC adapts fixed by a pilot run: seldom
+            too high, at a guaranteed rate, even where particles miss modes), ``"thermodynamic"`` (SMC, the mean log
+            likelihood integrated over the tempering), ``"replica_exchange"`` (where modes are separated: rounds until
+            both sides of the evidence, its systems and successive rounds agree), ``"bridge"`` (Markov chains against a
+            reference; needs a posterior that is not far from its prior), ``"importance"`` (draws from the prior; few
+            data or wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"quadrature"`` (a grid;
+            at most 3 latents), ``"laplace"`` (one peak only, an approximation without an error bar, never
+            ``reliable``), or None for the sensible one: exact without latents, quadrature where there are at most 3
+            and it is reliable, else SMC.
         likelihood: ``Gaussian()`` when left out.
         standardize: as in :func:`bayes_nn.fit`.
         key: a JAX key or an integer seed.
         tolerance: standard error to reach, nats; islands are added until it is, and particles where islands disagree.
         max_seconds: time after which nothing more is begun; one round is always run.
-        sampler: settings: ``inference.SMC(...)`` for ``"smc"`` and ``"thermodynamic"``,
+        sampler: settings: ``inference.SMC(...)`` for ``"smc"``, ``"unbiased_smc"`` and ``"thermodynamic"``,
             ``inference.ReplicaExchange(...)``, those of Markov chains for ``"bridge"``; the other methods take none.
         duplicates: as in :func:`bayes_nn.fit`.
         progress: show a progress bar on a terminal, with the running estimate and its error.

@@ -94,6 +94,8 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
             "log_evidence_mcse": evidence.mcse,
             "log_evidence_method": evidence.method,
             "log_evidence_details": json.dumps(evidence.details),
+            "log_evidence_degrees_of_freedom": evidence.degrees_of_freedom,
+            "log_evidence_unbiased": int(evidence.unbiased),
         }
     return tree
 

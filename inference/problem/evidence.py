@@ -1,17 +1,22 @@
 """Evidence estimates with an error bar and a word on whether to trust them; exact evidence."""
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 from scipy.special import logsumexp
 
 from bayes_nn.inference.problem.problem import Problem
 
-#: Standard deviation (nats) of log Z between islands above which they are said to disagree.
+#: Standard deviation (nats) of log Z between islands above which they are said to disagree, however many they are.
 LARGEST_ISLAND_SPREAD = 1.0
+#: Few islands may lie together by chance: their spread must be one that islands whose true spread is ``HIDDEN_SPREAD``
+#: nats come below with a probability of ``HIDDEN_PROBABILITY`` only.
+HIDDEN_SPREAD, HIDDEN_PROBABILITY = 2.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,17 @@ class Evidence:
         details: whatever the method reports besides, such as the estimate of every island.
         lower: an estimate that is too low on average, nats, where the method makes one.
         upper: one that is too high on average.
+        unbiased: whether ``E[exp(value)]`` is the evidence itself, whatever the sampler missed, so that
+            ``P(value > log p(y) + a) <= exp(-a)`` for every a (Markov's inequality).
+        degrees_of_freedom: of ``mcse``, for t quantiles; infinite where it is not estimated from a few repeats.
 
     Example:
-        >>> print(Evidence(-233.7, 0.1, "smc"))
+        >>> evidence = Evidence(-233.7, 0.1, "smc", degrees_of_freedom=3)
+        >>> print(evidence)
         -233.700 +- 0.100 nats (smc)
+        >>> low, high = evidence.interval()
+        >>> round(low, 2), round(high, 2)
+        (-234.02, -233.38)
     """
 
     value: float
@@ -41,6 +53,24 @@ class Evidence:
     details: dict[str, Any] = field(default_factory=dict, compare=False)
     lower: float | None = None
     upper: float | None = None
+    unbiased: bool = False
+    degrees_of_freedom: float = float("inf")
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """An interval that covers log p(y) at this rate, nats, by quantiles of Student's t.
+
+        It means little where the evidence is not ``reliable``.
+
+        Args:
+            level: the rate, between 0 and 1.
+
+        Raises:
+            ValueError: for another level.
+        """
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level is a probability between 0 and 1; got {level}")
+        half = self.mcse * float(stats.t.ppf(0.5 + 0.5 * level, self.degrees_of_freedom))
+        return self.value - half, self.value + half
 
     def __str__(self) -> str:
         trust = "" if self.reliable else f"  NOT RELIABLE: {'; '.join(self.reasons)}"
@@ -65,7 +95,8 @@ def exact_evidence(problem: Problem) -> Evidence:
         'exact'
     """
     refuse_latents(problem)
-    return with_approximation(Evidence(float(problem.log_likelihood(jnp.zeros(0))), 0.0, "exact"), problem)
+    value = float(problem.log_likelihood(jnp.zeros(0)))
+    return with_approximation(Evidence(value, 0.0, "exact", unbiased=True), problem)
 
 
 def refuse_latents(problem: Problem) -> None:
@@ -82,9 +113,14 @@ def refuse_latents(problem: Problem) -> None:
 
 
 def with_approximation(evidence: Evidence, problem: Problem) -> Evidence:
-    """The same evidence, whose method says what makes p(y | z) itself approximate under the prior, where it is."""
+    """The same evidence, whose method says what makes p(y | z) itself approximate under the prior, where it is.
+
+    It is then no unbiased estimate of the evidence of the prior that is meant.
+    """
     approximation = problem.prior.approximation
-    return replace(evidence, method=f"{evidence.method}, {approximation}") if approximation else evidence
+    if not approximation:
+        return evidence
+    return replace(evidence, method=f"{evidence.method}, {approximation}", unbiased=False)
 
 
 def combine_islands(
@@ -92,9 +128,12 @@ def combine_islands(
 ) -> tuple[float, float, tuple[str, ...]]:
     """Log-mean-exp over independent islands, its standard error, and any disagreement.
 
-    Each island's Z is unbiased, so their mean is, and its error follows from the delta method. With few
-    islands the spread between them is itself uncertain, so the error is at least what the weights
-    within the islands imply.
+    Each island's Z is unbiased, so their mean is. With s the standard deviation of log Z between I islands, or what the
+    weights within them imply where that is more, the squared error is ``s^2/I + s^4/(2 (I - 1)) + (s^2/(2 I))^2``: the
+    first two terms are Cox's for the logarithm of a log-normal mean (Zhou and Gao 1997, Statistics in Medicine 16), the
+    third the bias of the logarithm. It grows with s without end, where the standard error of the mean of Z is at most
+    that mean. The error has I - 1 degrees of freedom (:func:`degrees_between`) even where the weights make it larger,
+    since weights do not see all that islands differ by.
 
     Args:
         log_evidence: log Z of every island.
@@ -104,19 +143,51 @@ def combine_islands(
         Estimate and standard error in nats, and reasons for distrust.
 
     Example:
-        >>> value, mcse, reasons = combine_islands(np.array([-10.0, -10.2]), np.array([0.01, 0.01]))
+        >>> value, mcse, reasons = combine_islands(np.array([-10.0, -10.1]), np.array([0.01, 0.01]))
         >>> round(value, 2), reasons
-        (-10.1, ())
+        (-10.05, ())
     """
     islands = len(log_evidence)
     value = float(logsumexp(log_evidence) - np.log(islands))
-    ratio = np.exp(log_evidence - value)
-    within = float(np.sqrt(np.mean(variance) / islands))
-    between = float(np.std(ratio, ddof=1) / np.sqrt(islands)) if islands > 1 else 0.0
-    spread = float(np.std(log_evidence, ddof=1)) if islands > 1 else 0.0
-    reasons = []
-    if spread > max(LARGEST_ISLAND_SPREAD, 4.0 * np.sqrt(np.mean(variance))):
-        reasons.append(f"the islands disagree: their log Z has a standard deviation of {spread:.2f} nats")
+    within = float(np.mean(variance))
     if islands == 1:
-        reasons.append("a single island cannot check itself")
-    return value, max(between, within), tuple(reasons)
+        return value, within**0.5, ("a single island cannot check itself",)
+    spread = float(np.std(log_evidence, ddof=1))
+    s2 = max(spread**2, within)
+    mcse = float(np.sqrt(s2 / islands + s2**2 / (2 * (islands - 1)) + (s2 / (2 * islands)) ** 2))
+    reasons: tuple[str, ...] = ()
+    if not spread <= LARGEST_ISLAND_SPREAD:
+        reasons = (f"the islands disagree: their log Z has a standard deviation of {spread:.2f} nats",)
+    elif spread > largest_spread(islands):
+        reasons = (
+            f"the log Z of {islands} islands has a standard deviation of {spread:.2f} nats, which may be luck where "
+            f"the true one is {HIDDEN_SPREAD:g}: raise islands",
+        )
+    return value, mcse, reasons
+
+
+def degrees_between(islands: int) -> float:
+    """Degrees of freedom of an error that rests on the spread between islands; infinite for one, which has none.
+
+    Example:
+        >>> degrees_between(4), degrees_between(1)
+        (3.0, inf)
+    """
+    return islands - 1.0 if islands > 1 else float("inf")
+
+
+@cache
+def largest_spread(islands: int) -> float:
+    """Standard deviation of log Z between islands, nats, up to which so many of them are believed.
+
+    Args:
+        islands: how many, at least 2.
+
+    Example:
+        >>> [round(largest_spread(islands), 2) for islands in (2, 4, 8)]
+        [0.13, 0.68, 1.0]
+    """
+    degrees = degrees_between(islands)
+    return min(
+        LARGEST_ISLAND_SPREAD, HIDDEN_SPREAD * float(stats.chi2.ppf(HIDDEN_PROBABILITY, degrees) / degrees) ** 0.5
+    )

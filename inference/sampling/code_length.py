@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
-from bayes_nn.inference.problem.evidence import Evidence
+from bayes_nn.inference.problem.evidence import Evidence, degrees_between
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.sampler import Judge, SampledDraws, Sampler, draw_nothing_more, silent
@@ -116,7 +116,15 @@ def _evidence(draws: _HyperparameterDraws) -> Evidence:
         "effective_hyperparameter_draws": effective.tolist(),
     }
     mcse = float(np.sqrt(by_order.var(ddof=1) / len(by_order) + of_hyperparameters))
-    return Evidence(float(by_order.mean()), mcse, "code length", not reasons, tuple(reasons), details)
+    return Evidence(
+        float(by_order.mean()),
+        mcse,
+        "code length",
+        not reasons,
+        tuple(reasons),
+        details,
+        degrees_of_freedom=degrees_between(len(by_order)),
+    )
 
 
 def _hyperparameter_draws(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.data_tempering import DataTempering
-from bayes_nn.inference.problem.evidence import Evidence, combine_islands
+from bayes_nn.inference.problem.evidence import Evidence, combine_islands, degrees_between
 from bayes_nn.inference.problem.problem import Problem, TemperedDensity
 from bayes_nn.inference.problem.thermodynamics import TemperingPath, cross_checks
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
@@ -173,7 +173,9 @@ def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_
         islands.particles.log_likelihood,
         path,
         stats,
-        Evidence(value, mcse, "smc", not reasons, reasons, details),
+        Evidence(
+            value, mcse, "smc", not reasons, reasons, details, degrees_of_freedom=degrees_between(settings.islands)
+        ),
         of_draws,
     )
 

@@ -60,6 +60,9 @@ def test_saved_and_reloaded_is_the_same(result, tmp_path):
     assert again.settings == result.settings
     for a, b in zip(again.rows, result.rows, strict=True):
         np.testing.assert_array_equal(a.test_mean[0], b.test_mean[0])
+        assert a.degrees_of_freedom_by_split == b.degrees_of_freedom_by_split
+        assert a.unbiased == b.unbiased == (a.method == "exact")
+        assert (a.degrees_of_freedom == float("inf")) == (a.mcse == 0.0)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
@@ -346,7 +349,7 @@ def test_data_are_checked_once(small_data, monkeypatch):
 
 
 def test_a_file_of_the_version_before_loads(tmp_path):
-    """As written before results were called PriorResult."""
+    """As written before results were called PriorResult, and before errors had degrees of freedom."""
     result = made_up([(NETWORK, -90, 0.1, 0.1, ("islands disagree",)), (NNGP, -101, 0.0, 0.0, ())])
     import json
 
@@ -358,9 +361,17 @@ def test_a_file_of_the_version_before_loads(tmp_path):
     assert set(json.loads(tree["prior_0"].attrs["row"])) == {
         "name", "kind", "learns_features", "has_hidden_weights", "log_evidence_by_split", "mcse_by_split", "method",
         "reasons", "rmse", "feature_information", "feature_information_mcse", "seconds", "details", "accuracy",
-        "sampler_reasons", "peeks", "approximation",
+        "sampler_reasons", "peeks", "approximation", "degrees_of_freedom_by_split", "unbiased",
     }  # fmt: skip
     assert bnn.load(path).verdict == result.verdict
+    for group in tree.children.values():
+        plain = json.loads(group.attrs["row"])
+        del plain["degrees_of_freedom_by_split"], plain["unbiased"]
+        group.attrs["row"] = json.dumps(plain)
+    tree.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
+    old = bnn.load(tmp_path / "old.nc")
+    assert old.verdict == result.verdict
+    assert not any(row.unbiased for row in old.rows)
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")

@@ -35,6 +35,48 @@ def test_methods_agree_with_quadrature(method, few, deep_linear_evidence):
     assert abs(evidence.value - exact) < 4 * evidence.mcse
 
 
+@pytest.mark.statistical
+def test_unbiased_smc_agrees_with_quadrature_and_says_that_it_is_unbiased(few, deep_linear_evidence):
+    """4 standard errors: a false alarm once in 16,000 with an honest error; the seed is fixed."""
+    asked = {"standardize": False, "key": 2, "tolerance": 0.15, "sampler": inference.SMC(particles=32)}
+    evidence = inference.log_evidence(bnn.BayesianNetwork(NET, 4), *few, "unbiased_smc", NOISE, **asked)
+    exact = deep_linear_evidence(*few, 0.25, (4,))
+    assert evidence.method == "unbiased_smc"
+    assert evidence.unbiased
+    assert evidence.reliable, evidence.reasons
+    assert abs(evidence.value - exact) < 4 * evidence.mcse
+    assert evidence.mcse < 0.3
+    islands = evidence.details["log_evidence_by_island"]
+    assert evidence.degrees_of_freedom == len(islands) - 1
+    assert not set(islands) & set(evidence.details["log_evidence_of_pilot"])
+
+
+def test_the_islands_of_unbiased_smc_are_counted_before_they_run(few, monkeypatch):
+    """Islands that differ by tens of nats are as many as islands that agree; neither are more than the time allows."""
+    from bayes_nn.inference.sampling import frozen_smc
+
+    def found(differ, tolerance, max_seconds):
+        def made_up(problem, settings, schedule, key, islands):
+            log_evidence = -40.0 - differ * np.arange(islands)
+            return frozen_smc.FrozenIslands(
+                log_evidence, np.ones(islands), np.ones((islands, 3)), np.ones(islands, int)
+            )
+
+        monkeypatch.setattr(frozen_smc, "run_frozen", made_up)
+        network, asked = bnn.BayesianNetwork(NET, 4), {"standardize": False, "sampler": inference.SMC(particles=32)}
+        limits = {"tolerance": tolerance, "max_seconds": max_seconds}
+        return inference.log_evidence(network, *few, "unbiased_smc", NOISE, **asked, **limits)
+
+    tame, wild = found(0.0, 0.01, 600.0), found(20.0, 0.01, 600.0)
+    count = len(tame.details["log_evidence_by_island"])
+    assert len(wild.details["log_evidence_by_island"]) == count > 4
+    assert any("disagree" in reason for reason in wild.reasons)
+    assert wild.details["stopped"] == "islands"
+    hurried = found(20.0, 0.01, 1e-3)
+    assert len(hurried.details["log_evidence_by_island"]) == 4
+    assert hurried.details["stopped"] == "max_seconds"
+
+
 def test_laplace_is_close_for_one_scale_and_never_called_reliable(few, deep_linear_evidence):
     """The scale mixture has one latent whose posterior is nearly Gaussian on the log scale: 0.05 nats."""
     X, y = few
@@ -77,6 +119,7 @@ def test_importance_and_bridge_tell_when_the_posterior_is_far_from_the_prior():
         ({"method": "bridge", "sampler": "smc"}, "takes settings of Markov chains"),
         ({"method": "smc", "sampler": inference.NUTS()}, "takes inference.SMC"),
         ({"method": "importance", "sampler": "smc"}, "takes no sampler"),
+        ({"method": "unbiased_smc", "sampler": inference.NUTS()}, "takes inference.SMC"),
         ({"method": "nested", "prior": bnn.BayesianNetwork(NET, 50)}, "nested sampling of 150 latents"),
         ({"method": "laplace", "prior": bnn.BayesianNetwork(NET, 700)}, "Hessian of 2100 latents"),
         ({"prior": priors.FrozenFeatures(NET, 5)}, "code length"),

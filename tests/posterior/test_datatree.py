@@ -39,6 +39,16 @@ def test_groups_and_dimensions(tree, posterior):
     assert {"diverging", "energy", "acceptance_rate", "lp", "n_steps"} <= set(tree.sample_stats)
 
 
+def test_the_evidence_is_noted_with_its_error(tree, posterior):
+    evidence = posterior.sampler_evidence
+    noted = {name: value for name, value in tree.attrs.items() if name.startswith("log_evidence")}
+    assert bool(noted) == (posterior.sampler == "smc")
+    if noted:
+        assert noted["log_evidence"] == evidence.value
+        assert noted["log_evidence_degrees_of_freedom"] == evidence.degrees_of_freedom == posterior.shape[0] - 1
+        assert noted["log_evidence_unbiased"] == 0
+
+
 def test_draws_without_diagnostics_are_not_converged(posterior):
     """R-hat and ESS of constants and of what is not finite are NaN, which exceeds no threshold."""
     stuck = replace(posterior, log_likelihood=np.zeros(posterior.shape))

@@ -10,7 +10,6 @@ import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
-from bayes_nn.inference.problem.evidence import combine_islands
 from bayes_nn.inference.problem.problem_of import problem_of
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
@@ -193,13 +192,3 @@ def test_temperings_and_data_of_one_shape_are_traced_once(small_data, monkeypatc
         posterior = bnn.fit(network, X, y + X[:, 0] * shift, likelihood, few)
         assert posterior.sampler_evidence.details["moves_at_the_end"] > 0
         assert len(traces) == 1
-
-
-def test_islands_are_combined_by_their_mean_evidence():
-    value, mcse, reasons = combine_islands(np.log([1.0, 3.0]), np.zeros(2))
-    assert value == pytest.approx(np.log(2.0))
-    assert mcse == pytest.approx(np.std([0.5, 1.5], ddof=1) / 2**0.5)
-    assert combine_islands(np.array([-10.0, -14.0]), np.full(2, 0.01))[2]
-    assert "single island" in combine_islands(np.array([-10.0]), np.full(1, 0.01))[2][0]
-    assert combine_islands(np.zeros(4), np.full(4, 0.04))[1] == pytest.approx(0.1)
-    assert not reasons

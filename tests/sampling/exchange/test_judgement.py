@@ -6,7 +6,7 @@ import pytest
 from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
 from bayes_nn.inference.sampling.exchange.round_result import RoundResult, count_journeys
 from bayes_nn.inference.sampling.exchange.start import Start
-from bayes_nn.inference.sampling.exchange.two_sided import TwoSidedEvidence
+from bayes_nn.inference.sampling.exchange.two_sided import BLOCKS, TwoSidedEvidence
 
 TEMPERING = np.array([0.0, 0.1, 1.0])
 
@@ -39,7 +39,7 @@ def test_rounds_that_agree_are_reliable():
         ([a_round((-52.0, -52.0)), a_round()], (-50.0, -50.0), "since the round before"),
         ([a_round()], (-50.0, -50.0), "single round"),
         ([a_round(), a_round(journeys=(1, 30))], (-50.0, -50.0), "journeys"),
-        ([a_round(), a_round()], (-42.0, -60.0), "unbiased estimate"),
+        ([a_round(), a_round()], (-42.0, -60.0), "estimate of SMC"),
     ],
 )
 def test_contradictions_are_told(rounds, smc, reason):
@@ -54,3 +54,29 @@ def test_journeys_are_counted_from_end_to_end():
     path = np.array([0, 1, 2, 1] * 5 + [0])
     replica = np.stack([np.where(path == level, 7, 8 + level) for level in range(3)], axis=1)
     assert count_journeys(replica) == 10
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("persistent", [True, False], ids=["systems stay apart", "rounds differ"])
+@pytest.mark.parametrize("spread", [0.3, 1.0, 2.0, 4.0])
+def test_intervals_cover_what_blocks_do_not_see(spread, persistent):
+    """Two systems that differ by more than their blocks tell: 95 % intervals cover at least 93 %, or it is flagged.
+
+    In 8,000 replications each the rate is 95.3 to 100 %, so that 92 % in 800 is a false alarm once in 10,000. With the
+    18 degrees of freedom of the blocks where these make the larger error it would be 88 %.
+    """
+    rng, replications, good = np.random.default_rng(0), 800, 0
+    for _ in range(replications):
+        offset = spread * rng.normal(size=2)
+        rounds = []
+        for error in (0.1 * 2**0.5, 0.1):
+            variances = error**2 * rng.chisquare(BLOCKS - 1, size=2) / (BLOCKS - 1)
+            values = -50.0 + offset + error * rng.normal(size=2)
+            one = a_round()
+            evidence = [TwoSidedEvidence(v - 0.05, v + 0.05, v, w) for v, w in zip(values, variances, strict=True)]
+            rounds.append(one._replace(evidence=evidence))
+            offset = offset if persistent else spread * rng.normal(size=2)
+        found = judged(*rounds, smc=(-55.0, -55.0))
+        low, high = found.interval()
+        good += (low <= -50.0 <= high) or not found.reliable
+    assert good / replications >= 0.92

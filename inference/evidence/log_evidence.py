@@ -67,7 +67,7 @@ def log_evidence(
         prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
         X: inputs, as in :func:`bayes_nn.fit`.
         y: targets, likewise.
-        method: ``"exact"`` (no latents), ``"smc"``, ``"unbiased_smc"`` (all that SMC adapts fixed by a pilot run: seldom
+        method: ``"exact"`` (no latents), ``"smc"``, ``"unbiased_smc"`` (all that SMC adapts fixed by a pilot; seldom
             too high, at a guaranteed rate, even where particles miss modes), ``"thermodynamic"`` (SMC, the mean log
             likelihood integrated over the tempering), ``"replica_exchange"`` (where modes are separated: rounds until
             both sides of the evidence, its systems and successive rounds agree), ``"bridge"`` (Markov chains against a

@@ -89,20 +89,22 @@ def frozen_schedule(
 
     def remember(islands: Island) -> None:
         hyperparameters = islands.particles.u[..., : problem.n_hyperparameters]
-        visited.append(
-            tuple(np.array(one) for one in (islands.tempering, islands.step_size, islands.acceptance, hyperparameters))
-        )
+        kept = islands.tempering, islands.step_size, islands.acceptance, hyperparameters, islands.pace
+        visited.append(tuple(np.array(one) for one in kept))
 
     pilot = run_smc(problem, settings, key, report, visit=remember)
     # At the first visit particles have not been moved; a pilot that ends there leaves nothing better.
     moved = visited[1:] or visited
-    tempering, step_size, acceptance, hyperparameters = (np.stack(each) for each in zip(*moved, strict=True))
+    tempering, step_size, acceptance, hyperparameters, pace = (np.stack(each) for each in zip(*moved, strict=True))
     steps = np.sum(tempering < 1.0, axis=0)
     finest = int(np.argmax(steps))
     own = slice(min(int(steps[finest]) + 1, len(tempering))), finest
     wanted = np.ceil(settings.accepted_moves / np.maximum(acceptance[own], 1e-9))
     sweeps = np.clip(wanted, 1, MOST_SWEEPS).astype(int)
-    references = [_reference(jnp.asarray(one)) for one in hyperparameters[own]]
+    references = [
+        _reference(jnp.asarray(one))._replace(pace=jnp.asarray(own_pace))
+        for one, own_pace in zip(hyperparameters[own], pace[own], strict=True)
+    ]
     reference = jax.tree.map(lambda *leaves: jnp.stack(leaves), *references)
     schedule = Schedule(jnp.asarray(tempering[own]), jnp.asarray(step_size[own]), jnp.asarray(sweeps), reference)
     if schedule.tempering[-1] < 1.0:

@@ -19,6 +19,7 @@ from bayes_nn.inference.sampling.chains import MOVES_PER_CALL, ChainDraws, Chain
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.moves.default import default_move
 from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, Particle, evaluate
+from bayes_nn.inference.sampling.moves.pace import adapt_pace
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
 from bayes_nn.inference.sampling.sampler import check_max_steps, silent
 from bayes_nn.runtime.devices import map_over_devices
@@ -80,7 +81,10 @@ class InfiniteHMC(Chains):
             chains, draws = jax.tree.map(np.asarray, moved)
             state = state._replace(chains=chains)
             if not sampling:
-                state = _adapt(state, draws["u"][..., :H], draws["log_step"], tempering[0] < 1.0, number == warmup - 1)
+                annealing = tempering[0] < 1.0
+                if plan.move.has_pace and (annealing or temperings[part.start - 1] < 1.0):
+                    state = _adapt_pace(plan, state, tempering[-1])
+                state = _adapt(state, draws["u"][..., :H], draws["log_step"], annealing, number == warmup - 1)
             return state, draws
 
         u, log_likelihood, stats = run_chains(self, start, advance, report, checkpoint)
@@ -183,14 +187,24 @@ def _advance(
     return Chain(jax.random.key_data(split[:, 0]), particles, log_step), moves
 
 
-_reference_of = jax.jit(reference_of)
+_reference_of, _paced = jax.jit(reference_of), jax.jit(adapt_pace)
 
 
-def _fit(history: Float[np.ndarray, "chains moves H"]) -> Reference:
+def _adapt_pace(plan: Plan, state: State, tempering: float) -> State:
+    """The pace of every block of latents from the curvature where the chains are, and steps to go with it."""
+    chains = state.chains
+    key = jax.random.fold_in(jax.random.wrap_key_data(jnp.asarray(chains.key[0])), 0)
+    step = np.exp(chains.log_step.mean())
+    reference, longer = _paced(plan.problem, state.reference, tempering, step, key, chains.particle.u)
+    chains = chains._replace(log_step=chains.log_step + np.log(np.asarray(longer) / step))
+    return state._replace(chains=chains, reference=jax.tree.map(np.asarray, reference))
+
+
+def _fit(history: Float[np.ndarray, "chains moves H"], pace: Float[np.ndarray, " D"]) -> Reference:
     """The reference of all chains; moments by NumPy, since the number of moves grows and nothing shall be retraced."""
     points = history.reshape(history.shape[0] * history.shape[1], -1) if history.size else np.zeros((1, 0))
     centred = points - points.mean(axis=0)
-    moments = points.mean(axis=0), centred.T @ centred / len(points), np.float64(len(points))
+    moments = points.mean(axis=0), centred.T @ centred / len(points), np.float64(len(points)), pace
     return jax.tree.map(np.asarray, _reference_of(*moments))
 
 
@@ -210,4 +224,4 @@ def _adapt(state: State, hyperparameters: np.ndarray, log_steps: np.ndarray, ann
         # The steps of the first half are still on their way down from those of smaller temperings.
         settled = log_steps[:, log_steps.shape[1] // 2 :]
         chains = chains._replace(log_step=np.full(len(log_steps), settled.mean()))
-    return State(chains, _fit(hyperparameters), hyperparameters, log_steps)
+    return State(chains, _fit(hyperparameters, np.asarray(state.reference.pace)), hyperparameters, log_steps)

@@ -69,7 +69,7 @@ def next_stage(problem: Problem, move: Move, stage: Stage, result: RoundResult, 
     levels = place_levels(stage.tempering, result.rejection, count_levels(result.barrier, len(stage.tempering)))
     nearest = np.abs(stage.tempering - levels[:, None]).argmin(axis=1)
     above = np.maximum(nearest[1:], 1) - 1
-    fitted = _fit_references(sweeps.hyperparameters[:, :, 1:], stage.reference.pace)
+    fitted = _fit_references(sweeps.hyperparameters[:, :, 1:], np.asarray(stage.reference.pace))
     reference = jax.tree.map(lambda leaf: leaf[above], fitted)
     values = np.array([each.value for each in result.evidence])
     source = np.arange(len(values))

@@ -62,7 +62,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for report.html, result.nc and evidence.png.")] = Path("comparison"),
     particles: ParticlesOfSMCAlone = None,
     islands: IslandsOfSMCAlone = None,
-    max_seconds: MaxSeconds = 240.0,
+    max_seconds: MaxSeconds = 120.0,
     likelihood: Likelihood = "gaussian",
     checkpoint: Checkpoint = None,
     seed: Seed = 0,

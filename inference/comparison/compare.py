@@ -39,7 +39,7 @@ def compare(
     standardize: bool = True,
     splits: int | Iterable[RowPair] | None = None,
     sampler: SMC | SMCFirst | None = None,
-    max_seconds: float = 240.0,
+    max_seconds: float = 120.0,
     duplicates: str = "error",
     checkpoint: str | Path | None = None,
     progress: bool = True,
@@ -61,7 +61,7 @@ def compare(
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
             out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange; where there are
             at most 3 latents the evidence is that of quadrature.
-        max_seconds: that replica exchange, or quadrature, may take for one fit; no round is begun that would end later.
+        max_seconds: that one fit may take; no round of replica exchange after the third is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
             does not repeat what had ended. Frozen features are fitted in one go.

@@ -9,6 +9,7 @@ import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.sampling import infinite_hmc, nuts
+from bayes_nn.inference.sampling.moves.reference import Reference
 
 
 @pytest.mark.parametrize("module", [infinite_hmc, nuts])
@@ -39,7 +40,8 @@ def test_the_step_does_not_shrink_as_the_width_grows(small_data):
 
 def test_the_step_at_the_end_of_warm_up_forgets_the_way_down_from_higher_temperatures():
     chains = infinite_hmc.Chain(np.zeros((2, 2)), None, np.zeros(2))
-    state = infinite_hmc.State(chains, None, np.empty((2, 0, 1)), np.empty((2, 0)))
+    reference = Reference(np.zeros(1), np.eye(1), np.ones(1))
+    state = infinite_hmc.State(chains, reference, np.empty((2, 0, 1)), np.empty((2, 0)))
     falling, settled = np.linspace(-1.0, -5.0, 25), np.full(25, -5.0)
     for part in (falling, settled):
         moves = np.stack([part, part + 0.2])

@@ -12,6 +12,8 @@ LARGEST_SANDWICH = 1.0
 TOLERATED_NATS, TOLERATED_ERRORS, CAP = 0.3, 4.0, 1.5
 #: Journeys of replicas between prior and posterior that every system has to see in the last round: one round trip.
 FEWEST_JOURNEYS = 2
+#: Nats between the two sides up to which a round can confirm what another method says.
+CONFIRMING_SANDWICH = 3.0
 #: Nats by which an estimate of SMC may exceed it: an unbiased one does so with probability e^-7 at most (Markov), and
 #: SMC's, whose temperatures and steps follow its particles, is nearly one.
 UNBIASED_MARGIN = 7.0
@@ -73,3 +75,19 @@ def judge_rounds(start: Start, results: list[RoundResult]) -> Evidence:
     return Evidence(
         mean, mcse, "replica_exchange", not reasons, tuple(reasons), details, *sides, degrees_of_freedom=degrees
     )
+
+
+def confirms(found: Evidence, evidence: Evidence) -> bool:
+    """Whether replica exchange found what another method says, and nothing besides.
+
+    A phase that the other method has missed shows first as two sides that lie far apart.
+
+    Args:
+        found: by replica exchange.
+        evidence: by the other method.
+    """
+    by_system = (found.details[f"{name}_by_system"] for name in ("lower", "upper", "log_evidence", "variance"))
+    lower, upper, value, variance = map(np.array, by_system)
+    error = float(np.sqrt(variance.max() + evidence.mcse**2))
+    closed = (upper - lower).max() <= CONFIRMING_SANDWICH
+    return bool(closed and np.abs(value - evidence.value).max() <= CAP + TOLERATED_ERRORS * error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import jax
 from jaxtyping import Array
 
-from bayes_nn.inference.problem.evidence import with_approximation
+from bayes_nn.inference.problem.evidence import Evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.moves.default import default_move
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Rounds that are always run, since an error estimated from fewer sweeps may be small by chance.
 FEWEST_ROUNDS = 3
+#: Length of the next round, relative to the one before, below which it is not worth beginning.
+WORTH_A_ROUND = 0.75
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,13 @@ class ReplicaExchange(Sampler):
         """The posterior's draws of every system in the last round, and the evidence."""
         return self.run(problem, key, report, checkpoint, good_enough)
 
+    def begin(self, problem: Problem, key: Array, report: Report) -> "Start":
+        """The SMC run at the beginning, and the levels and particles that it gives."""
+        from bayes_nn.inference.sampling.exchange.start import start_from_particles
+
+        pilot = SMCSettings(self.particles, self.systems, max_steps=self.max_steps, move=self.move)
+        return start_from_particles(problem, pilot, key, report)
+
     def run(
         self,
         problem: Problem,
@@ -96,42 +105,52 @@ class ReplicaExchange(Sampler):
         checkpoint: Checkpoint = NOWHERE,
         good_enough: Judge = draw_nothing_more,
         max_seconds: float = float("inf"),
+        start: "Start | None" = None,
+        to_confirm: Evidence | None = None,
     ) -> SampledDraws:
-        """:meth:`draw` that begins no round after the third that would, at this pace, end after ``max_seconds``."""
+        """:meth:`draw` under a time limit, from a start that is known, or to confirm an evidence.
+
+        Rounds after the third are shorter, or not begun, where they would, at the pace so far, end after
+        ``max_seconds``. They end as soon as they confirm the evidence given.
+        """
         # These modules import BlackJAX, which starts JAX's backend.
-        from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
+        from bayes_nn.inference.sampling.exchange.judgement import confirms, judge_rounds
         from bayes_nn.inference.sampling.exchange.round_result import index_process
         from bayes_nn.inference.sampling.exchange.rounds import run_rounds
-        from bayes_nn.inference.sampling.exchange.start import start_from_particles
 
         key_start, key_rounds = jax.random.split(key)
-        pilot = SMCSettings(self.particles, self.systems, max_steps=self.max_steps, move=self.move)
         began = latest = time.perf_counter()
 
         def begin() -> "Start":
             nonlocal latest
-            start = start_from_particles(problem, pilot, key_start, report)
+            begun = start or self.begin(problem, key_start, report)
             latest = time.perf_counter()
-            return start
+            return begun
 
         def enough(start: "Start", results: "list[RoundResult]", sweeps: "Sweep") -> bool:
-            nonlocal latest
-            took, latest = time.perf_counter() - latest, time.perf_counter()
-            if len(results) < min(FEWEST_ROUNDS, self.rounds):
-                return False
-            if len(results) >= self.rounds or latest - began + 2.0 * took > max_seconds:
-                return True
             evidence = judge_rounds(start, results)
+            if to_confirm is not None and confirms(evidence, to_confirm):
+                return True
             if not evidence.reliable or evidence.mcse > self.tolerance:
                 return False
             return good_enough(all_values(problem, sweeps.u), sweeps.log_likelihood[..., -1])
+
+        def next_calls(start: "Start", results: "list[RoundResult]", sweeps: "Sweep", calls: int) -> int:
+            nonlocal latest
+            took, latest = time.perf_counter() - latest, time.perf_counter()
+            if len(results) < min(FEWEST_ROUNDS, self.rounds):
+                return 2 * calls
+            affordable = int(min(2.0, (max_seconds - (latest - began)) / took) * calls)
+            if len(results) >= self.rounds or affordable < WORTH_A_ROUND * calls or enough(start, results, sweeps):
+                return 0
+            return affordable
 
         start, results, sweeps = run_rounds(
             problem,
             self.move or default_move(problem, self.max_steps),
             begin,
             key_rounds,
-            enough,
+            next_calls,
             report,
             checkpoint,
         )

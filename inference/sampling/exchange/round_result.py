@@ -10,6 +10,8 @@ from bayes_nn.inference.sampling.exchange.two_sided import TwoSidedEvidence, two
 
 #: Most replicas of a system, and most sweeps of a round, whose levels are kept for a picture.
 REPLICAS_SHOWN, SWEEPS_SHOWN = 8, 500
+#: Rejection rate above which it says little of how far apart two levels are; most of the barrier put between two.
+SATURATED, LARGEST_LOCAL_BARRIER = 0.8, 4.0
 
 
 class RoundResult(NamedTuple):
@@ -35,6 +37,18 @@ class RoundResult(NamedTuple):
     def barrier(self) -> float:
         """Lambda, the rejection rates summed over the levels."""
         return float(self.rejection.sum())
+
+    @property
+    def local_barriers(self) -> Float[np.ndarray, " T-1"]:
+        """The barrier between neighbours, (T - 1,), which their rejection rate understates where it is close to 1.
+
+        With l Gaussian and of equal variance at both levels, ``d (E'[l] - E[l]) = pi r^2`` for small rates r, d the
+        step in tempering; the left side goes on growing where levels share no draws.
+        """
+        gain = np.diff(self.expected_log_likelihood.mean(axis=0))
+        divergence = np.maximum(np.diff(self.tempering) * np.where(np.isfinite(gain), gain, 0.0), 0.0)
+        apart = np.clip(np.sqrt(divergence / np.pi), self.rejection, LARGEST_LOCAL_BARRIER)
+        return np.where(self.rejection > SATURATED, apart, self.rejection)
 
     @classmethod
     def of(cls, tempering: Float[np.ndarray, " T"], sweeps: Sweep) -> "RoundResult":

@@ -1,4 +1,4 @@
-"""Rounds of replica exchange: each is twice as long as the one before and begins with what that one taught."""
+"""Rounds of replica exchange, each of which begins with what the one before has taught."""
 
 from collections.abc import Callable
 
@@ -21,8 +21,9 @@ SWEEPS_PER_CALL, FIRST_ROUND = 16, 64
 #: Fraction of a round that adapts step sizes and forgets the last levels; its sweeps are not kept. Gain of adaptation.
 ADAPTING, GAIN = 0.25, 0.3
 
-#: Says whether to stop after a round, from where it all began, the results so far and the kept sweeps of the last.
-Enough = Callable[[Start, list[RoundResult], Sweep], bool]
+#: The compiled calls of the next round, 0 to end, from where it all began, the results so far, and the kept sweeps and
+#: the calls of the last round.
+NextCalls = Callable[[Start, list[RoundResult], Sweep, int], int]
 
 
 def run_rounds(
@@ -30,18 +31,18 @@ def run_rounds(
     move: Move,
     start: Callable[[], Start],
     key: Array,
-    enough: Enough,
+    next_calls: NextCalls,
     report: Report,
     checkpoint: Checkpoint,
 ) -> tuple[Start, list[RoundResult], Sweep]:
-    """Run rounds until they are enough.
+    """Run rounds until the next one is to have no calls.
 
     Args:
         problem: the posterior.
         move: how replicas are moved.
         start: makes levels and particles; not called where a checkpoint has them.
         key: random key.
-        enough: asked after every round.
+        next_calls: asked after every round.
         report: told the fraction of the round that is done, its number, the barrier and the round trips.
         checkpoint: where to keep the state, and to go on from.
 
@@ -53,11 +54,10 @@ def run_rounds(
         saved = checkpoint.load("exchange")
         if saved is None:
             begun = start()
-            saved = begun, first_stage(problem, move, begun, key), [], 0
-        begun, stage, results, done = saved
+            saved = begun, first_stage(problem, move, begun, key), [], 0, FIRST_ROUND // SWEEPS_PER_CALL
+        begun, stage, results, done, calls = saved
         while True:
             number = len(results)
-            calls = (FIRST_ROUND << number) // SWEEPS_PER_CALL
             adapting = int(ADAPTING * calls)
             kept = [checkpoint.load(f"sweeps_{number}_{call}") for call in range(adapting, done)]
             for call in range(done, calls):
@@ -65,14 +65,15 @@ def run_rounds(
                 if call >= adapting:
                     kept.append(sweeps)
                     checkpoint.save(f"sweeps_{number}_{call}", sweeps)
-                checkpoint.save("exchange", (begun, stage, results, call + 1))
+                checkpoint.save("exchange", (begun, stage, results, call + 1, calls))
                 report((call + 1) / calls, _progress(results, sweeps))
             joined = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *kept)
             results = [*results, RoundResult.of(stage.tempering, joined)]
-            if enough(begun, results, joined):
+            if not (following := next_calls(begun, results, joined, calls)):
                 return begun, results, joined
             stage, done = next_stage(problem, move, stage, results[-1], joined, number), 0
-            checkpoint.save("exchange", (begun, stage, results, 0))
+            calls = following
+            checkpoint.save("exchange", (begun, stage, results, 0, calls))
 
 
 def _advance(problem: Problem, move: Move, stage: Stage, call: int, gain: float) -> tuple[Stage, Sweep]:

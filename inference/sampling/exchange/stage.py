@@ -66,7 +66,9 @@ def next_stage(problem: Problem, move: Move, stage: Stage, result: RoundResult, 
         sweeps: of the round, (systems, sweeps, ...).
         number: of the round, from 0.
     """
-    levels = place_levels(stage.tempering, result.rejection, count_levels(result.barrier, len(stage.tempering)))
+    levels = place_levels(
+        stage.tempering, result.local_barriers, count_levels(result.local_barriers.sum(), len(stage.tempering))
+    )
     nearest = np.abs(stage.tempering - levels[:, None]).argmin(axis=1)
     above = np.maximum(nearest[1:], 1) - 1
     fitted = _fit_references(sweeps.hyperparameters[:, :, 1:], np.asarray(stage.reference.pace))
@@ -91,7 +93,11 @@ def adapt_paces(problem: Problem, move: Move, stage: Stage, key: Array) -> Stage
     if not move.has_pace:
         return _on_host(stage)
     systems, tempering = stage.systems, stage.tempering[1:]
-    keys, u = jax.random.split(key, len(tempering)), np.swapaxes(systems.particles.u[:, 1:], 0, 1)
+    own = np.arange(len(tempering))
+    neighbours = np.clip(own[:, None] + [-1, 0, 1], 0, own[-1])
+    # A level's replicas are few, and those beside it are alike.
+    u = np.swapaxes(systems.particles.u[:, 1:], 0, 1)[neighbours].reshape(len(own), -1, systems.particles.u.shape[2])
+    keys = jax.random.split(key, len(own))
     steps = np.exp(systems.log_step.mean(axis=0))
     reference, steps = _adapt_paces(problem, stage.reference, (tempering, steps, keys, u))
     log_step = np.tile(np.log(steps), (len(systems.log_step), 1))

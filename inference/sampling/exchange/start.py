@@ -22,13 +22,15 @@ class Start(NamedTuple):
     Attributes:
         tempering: levels from 0 to 1.
         u: particles, (systems, T, D).
-        log_evidence: of the SMC run, one unbiased estimate of Z for every system, nats, (systems,).
+        log_evidence: of the SMC run, one estimate for every system, nats, (systems,).
+        barrier: between prior and posterior as far as the particles of the SMC run saw it.
         gradient_evaluations: that the SMC run took.
     """
 
     tempering: Float[np.ndarray, " T"]
     u: Float[np.ndarray, "S T D"]
     log_evidence: Float[np.ndarray, " S"]
+    barrier: float
     gradient_evaluations: int
 
 
@@ -55,4 +57,4 @@ def start_from_particles(problem: Problem, settings: SMCSettings, key: Array, re
     u = [visited[stop][1][:, number % REMEMBERED] for number, stop in enumerate(chosen)]
     details = run.evidence.details
     log_evidence = np.array(details["log_evidence_by_island"])
-    return Start(levels, np.stack(u, axis=1), log_evidence, details["gradient_evaluations"])
+    return Start(levels, np.stack(u, axis=1), log_evidence, float(barrier[-1]), details["gradient_evaluations"])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from bayes_nn.inference.sampling.exchange.judgement import judge_rounds
-from bayes_nn.inference.sampling.exchange.round_result import RoundResult, count_journeys
+from bayes_nn.inference.problem.evidence import Evidence
+from bayes_nn.inference.sampling.exchange.judgement import confirms, judge_rounds
+from bayes_nn.inference.sampling.exchange.round_result import LARGEST_LOCAL_BARRIER, RoundResult, count_journeys
 from bayes_nn.inference.sampling.exchange.start import Start
 from bayes_nn.inference.sampling.exchange.two_sided import BLOCKS, TwoSidedEvidence
 
@@ -17,7 +18,7 @@ def a_round(values=(-50.0, -50.1), half_gap=0.05, variance=0.01, journeys=(6, 8)
 
 
 def judged(*rounds, smc=(-50.5, -50.2)):
-    return judge_rounds(Start(TEMPERING, np.zeros((2, 3, 1)), np.array(smc), 500), list(rounds))
+    return judge_rounds(Start(TEMPERING, np.zeros((2, 3, 1)), np.array(smc), 3.0, 500), list(rounds))
 
 
 def test_rounds_that_agree_are_reliable():
@@ -80,3 +81,26 @@ def test_intervals_cover_what_blocks_do_not_see(spread, persistent):
         low, high = found.interval()
         good += (low <= -50.0 <= high) or not found.reliable
     assert good / replications >= 0.92
+
+
+@pytest.mark.parametrize(
+    ("values", "half_gap", "confirmed"),
+    [((-50.0, -50.1), 0.5, True), ((-50.0, -53.0), 0.5, False), ((-50.0, -50.1), 2.0, False)],
+)
+def test_another_method_is_confirmed_where_nothing_speaks_against_it(values, half_gap, confirmed):
+    evidence = Evidence(-50.2, 0.1, "smc")
+    assert confirms(judged(a_round(), a_round(values, half_gap)), evidence) is confirmed
+
+
+def test_levels_without_common_draws_are_further_apart_than_their_rejections_say():
+    """Of normal log likelihoods of variance s^2 the barrier is d s/sqrt(pi), to which rejections of 1 are blind."""
+    d, s = 0.5, 20.0
+    result = a_round()._replace(
+        tempering=np.array([0.0, d, 2 * d]),
+        rejection=np.array([1.0, 0.3]),
+        expected_log_likelihood=np.tile([0.0, d * s**2, 2 * d * s**2], (2, 1)),
+    )
+    assert result.local_barriers[1] == 0.3
+    assert result.local_barriers[0] == pytest.approx(min(d * s / np.pi**0.5, LARGEST_LOCAL_BARRIER))
+    smaller = result._replace(expected_log_likelihood=0.25 * result.expected_log_likelihood)
+    assert smaller.local_barriers[0] == pytest.approx(0.5 * d * s / np.pi**0.5)

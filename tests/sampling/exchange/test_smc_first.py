@@ -1,12 +1,14 @@
 """SMC where it is trusted, replica exchange where it is not, and no replica exchange that would never end."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference
+from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 
 NETWORK = bnn.BayesianNetwork(bnn.mlp(1, "relu", 1.4, 0.1), 6)
@@ -37,6 +39,19 @@ def test_replica_exchange_follows_where_it_is_not(small_data):
     reference = fitted(small_data, inference.SMC(particles=128)).log_evidence
     error = np.hypot(posterior.log_evidence.mcse, reference.mcse)
     assert abs(posterior.log_evidence.value - reference.value) < 4 * error
+
+
+def test_a_phase_that_smc_has_missed_is_not_kept_quiet(small_data, monkeypatch):
+    """SMC that is sure of a value 5 nats too low is overruled by the rounds that were to confirm it."""
+    draw = inference.SMC.draw
+
+    def misses(self, *arguments, **settings):
+        drawn = draw(self, *arguments, **settings)
+        return replace(drawn, evidence=Evidence(drawn.evidence.value - 5.0, 0.1, "smc"))
+
+    monkeypatch.setattr(inference.SMC, "draw", misses)
+    posterior = fitted(small_data, SMCFirst(inference.SMC(particles=16, islands=2), EXCHANGE))
+    assert posterior.sampler == "replica_exchange"
 
 
 def test_it_is_not_begun_where_smc_took_too_long(small_data):

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 def run(program):
     """Run a program in a process that inherits no setting of JAX from this one."""
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    settings = "XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS"
+    environment = {name: value for name, value in os.environ.items() if name not in settings}
     command = [sys.executable, "-c", program]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 

@@ -44,8 +44,8 @@ def adapt_pace(
     sizes = np.array([size for size in problem.blocks if size])
     keys = jax.random.split(key, len(u))
     powers = map_each(lambda own: _powers(problem, reference, tempering, step_size, sizes, *own), (keys, u))
-    # At least 1, the curvature of the reference.
-    stiffness = jnp.maximum(jnp.mean(powers, axis=0), 1.0) ** 0.125
+    # At least 1, the curvature of the reference; in quarters of an octave, lest rounding change a run.
+    stiffness = 2.0 ** (jnp.round(0.5 * jnp.log2(jnp.maximum(jnp.mean(powers, axis=0), 1.0))) / 4.0)
     leading = jnp.min(jnp.where(sizes >= LARGE * sizes.max(), stiffness, jnp.inf))
     pace = jnp.clip(leading / stiffness, SLOWEST, 1.0)
     starts = np.cumsum(sizes) - sizes

@@ -2,8 +2,6 @@
 
 import contextlib
 import hashlib
-import os
-import pickle
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,16 +13,17 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.runtime.state_file import read_state, write_state
 
+#: Of the files in the folder.
+SUFFIX = ".npz"
 #: Number of the layout of saved states; raised whenever it changes, so that the states of older versions are refused.
-LAYOUT = 4
+LAYOUT = 5
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A folder that holds the state of one run.
-
-    What is saved is read back with :mod:`pickle`: use only folders that you wrote yourself.
 
     Args:
         folder: where to write; None to keep nothing.
@@ -79,26 +78,20 @@ class Checkpoint:
     def _write(self, name: str, state: Any) -> None:
         assert self.folder is not None
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f"{name}.partial"
-        with temporary.open("wb") as file:
-            pickle.dump(jax.tree.map(lambda leaf: np.asarray(leaf) if isinstance(leaf, Array) else leaf, state), file)
-        os.replace(temporary, self.folder / f"{name}.pickle")
+        write_state(self.folder / f"{name}{SUFFIX}", state)
 
     def load(self, name: str) -> Any:
         """What was saved by that name, or None."""
-        path = self.folder / f"{name}.pickle" if self.folder is not None else None
-        if path is None or not path.exists():
-            return None
-        with path.open("rb") as file:
-            return pickle.load(file)
+        path = self.folder / f"{name}{SUFFIX}" if self.folder is not None else None
+        return read_state(path) if path is not None and path.exists() else None
 
     def remove(self) -> None:
         """Remove what was written, and the folder if nothing else is in it, once the run has ended."""
         if self.folder is None:
             return
-        written = [*self.folder.glob("*.partial"), *self.folder.glob("*.pickle")]
+        written = [*self.folder.glob("*.partial"), *self.folder.glob(f"*{SUFFIX}")]
         with contextlib.suppress(OSError):
-            for path in sorted(written, key=lambda path: path.name == "fingerprint.pickle"):
+            for path in sorted(written, key=lambda path: path.stem == "fingerprint"):
                 path.unlink()
             self.folder.rmdir()
 

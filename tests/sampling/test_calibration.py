@@ -6,6 +6,8 @@ and the hyperparameters: 200 replications, fixed seeds, and a chi-squared test o
 p-value must exceed 1% over their number, so that a right sampler fails less than once in 100.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,10 @@ from scipy import stats
 import bayes_nn as bnn
 from bayes_nn import inference
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
+from bayes_nn.inference.sampling.checkpoint import NOWHERE
+from bayes_nn.inference.sampling.exchange.rounds import run_rounds
+from bayes_nn.inference.sampling.moves.default import default_move
+from bayes_nn.inference.sampling.sampler import silent
 from bayes_nn.inference.sampling.smc_run import run_smc
 from bayes_nn.runtime.devices import map_over_devices
 
@@ -36,14 +42,31 @@ SAMPLERS = {
     "infinite_hmc": inference.InfiniteHMC(chains=2, warmup=100, draws=200),
     "nuts": inference.NUTS(chains=1, warmup=200, draws=300),
     "smc": inference.SMC(particles=128, islands=2),
+    "replica_exchange": inference.ReplicaExchange(rounds=2, particles=8),
 }
 
 
 def draws_of_u(sampler, problem, key):
     """Draws on the unconstrained scale, (draws, D)."""
     settings = SAMPLERS[sampler]
-    found = run_smc(problem, settings, key).u if sampler == "smc" else settings.draw_u(problem, key)[0]
+    if sampler == "smc":
+        found = run_smc(problem, settings, key).u
+    elif sampler == "replica_exchange":
+        found = exchanged(settings, problem, key)
+    else:
+        found = settings.draw_u(problem, key)[0]
     return found.reshape(-1, problem.dimension)
+
+
+def exchanged(settings, problem, key):
+    """Draws of both systems in the last round, (systems, sweeps, D)."""
+    key_start, key_rounds = jax.random.split(key)
+
+    def next_calls(start, results, sweeps, calls):
+        return 2 * calls if len(results) < settings.rounds else 0
+
+    begin, move = partial(settings.begin, problem, key_start, silent), default_move(problem, settings.max_steps)
+    return run_rounds(problem, move, begin, key_rounds, next_calls, silent, NOWHERE)[2].u
 
 
 @jax.jit

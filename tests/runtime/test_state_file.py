@@ -1,0 +1,48 @@
+"""States come back from disk as they were, and a file can make nothing but states."""
+
+import collections
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bayes_nn.inference.problem.evidence import Evidence
+from bayes_nn.inference.sampling.moves.move import Particle
+from bayes_nn.runtime.state_file import NESTING, read_state, write_state
+
+
+def test_nested_states_come_back_to_the_last_bit(tmp_path):
+    draws = np.random.default_rng(0).normal(size=(3, 2))
+    particle = Particle(jnp.asarray(draws), np.float64(-0.1), np.array([-np.inf, np.nan]))
+    evidence = Evidence(-1 / 3, 0.1, "smc", False, ("a reason",), {"by_island": [1e-300, float("inf")]}, lower=-1.0)
+    write_state(tmp_path / "state.npz", ([particle, None], {"evidence": evidence, "text": 'a "b"'}, (True, 3), []))
+    (found, nothing), named, numbers, empty = read_state(tmp_path / "state.npz")
+    assert type(found) is Particle
+    np.testing.assert_array_equal(found.u, draws)
+    assert type(found.log_prior) is np.float64
+    np.testing.assert_array_equal(found.log_likelihood, particle.log_likelihood)
+    assert (nothing, numbers, empty) == (None, (True, 3), [])
+    assert named == {"evidence": evidence, "text": 'a "b"'}
+    assert named["evidence"].details == evidence.details
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("state", [{1: 2}, {3}, print, np.array([{}], object), collections.OrderedDict(a=1)])
+def test_what_is_no_state_is_not_written(tmp_path, state):
+    with pytest.raises(TypeError, match="a state cannot hold"):
+        write_state(tmp_path / "state.npz", state)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["os:system", "subprocess:Popen", "bayes_nn:fit", "bayes_nn.runtime.state_file:os"])
+def test_a_file_can_call_nothing(tmp_path, name):
+    np.savez(tmp_path / "state.npz", **{NESTING: np.array(json.dumps(["record", name, {}]))})
+    with pytest.raises(ValueError, match="not written by bayes_nn"):
+        read_state(tmp_path / "state.npz")
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    np.savez(tmp_path / "state.npz", **{NESTING: np.array(json.dumps(["array", 0])), "0": np.array([{}], object)})
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_state(tmp_path / "state.npz")

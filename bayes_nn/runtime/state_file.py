@@ -16,8 +16,8 @@ import numpy as np
 
 #: Packages whose named tuples and data classes a file may name.
 TRUSTED = ("bayes_nn", "numpyro", "blackjax")
-#: Name of the JSON text in the archive.
-NESTING = "nesting"
+#: Name that NumPy gives to an array of an archive, by its number; the JSON text is the first.
+NAME = "arr_{}"
 
 
 def write_state(path: str | Path, state: Any) -> None:
@@ -44,8 +44,7 @@ def write_state(path: str | Path, state: Any) -> None:
     path = Path(path)
     temporary = path.with_suffix(".partial")
     with temporary.open("wb") as file:
-        named = {str(number): array for number, array in enumerate(arrays)}
-        np.savez(file, **{NESTING: np.array(nesting)}, **named)
+        np.savez(file, np.array(nesting), *arrays)
     os.replace(temporary, path)
 
 
@@ -59,7 +58,7 @@ def read_state(path: str | Path) -> Any:
         ValueError: if the file names a class that is not to be trusted.
     """
     with np.load(path, allow_pickle=False) as file:
-        return _decode(json.loads(str(file[NESTING])), file)
+        return _decode(json.loads(str(file[NAME.format(0)])), file)
 
 
 def _encode(state: Any, arrays: list[np.ndarray]) -> Any:
@@ -68,7 +67,7 @@ def _encode(state: Any, arrays: list[np.ndarray]) -> Any:
         return state
     if isinstance(state, np.ndarray | np.generic | jax.Array) and state.dtype != object:
         arrays.append(np.asarray(state))
-        return ["scalar" if isinstance(state, np.generic) else "array", len(arrays) - 1]
+        return ["scalar" if isinstance(state, np.generic) else "array", len(arrays)]
     if type(state) in (list, tuple):
         return [type(state).__name__, [_encode(one, arrays) for one in state]]
     if type(state) is dict and all(type(key) is str for key in state):
@@ -84,7 +83,7 @@ def _decode(encoded: Any, arrays: Any) -> Any:
         return encoded
     kind, *content = encoded
     if kind in ("array", "scalar"):
-        array = arrays[str(content[0])]
+        array = arrays[NAME.format(content[0])]
         return array[()] if kind == "scalar" else array
     if kind in ("list", "tuple"):
         items = [_decode(one, arrays) for one in content[0]]

@@ -52,7 +52,7 @@ def exchange(problem):
     levels = Levels(problem, HamiltonianMove(8), jnp.array([0.0, 0.1, 0.5, 1.0]), reference, np.array([1, 2, 3]))
     keys = jax.random.key_data(jax.random.split(jax.random.key(5), 2))
     system = System(keys, start_systems(problem, u), np.tile(np.arange(4), (2, 1)), np.full((2, 3), np.log(0.3)))
-    return sweep_systems(levels, system, np.arange(2), jnp.ones(()))
+    return sweep_systems(levels, system, jnp.ones(()), 2)
 
 @jax.jit
 def single_gradients(problem, u):

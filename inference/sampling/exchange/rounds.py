@@ -61,7 +61,7 @@ def run_rounds(
             adapting = int(ADAPTING * calls)
             kept = [checkpoint.load(f"sweeps_{number}_{call}") for call in range(adapting, done)]
             for call in range(done, calls):
-                stage, sweeps = _advance(problem, move, stage, call, GAIN if call < adapting else 0.0)
+                stage, sweeps = _advance(problem, move, stage, GAIN if call < adapting else 0.0)
                 if call >= adapting:
                     kept.append(sweeps)
                     checkpoint.save(f"sweeps_{number}_{call}", sweeps)
@@ -76,11 +76,10 @@ def run_rounds(
             checkpoint.save("exchange", (begun, stage, results, 0, calls))
 
 
-def _advance(problem: Problem, move: Move, stage: Stage, call: int, gain: float) -> tuple[Stage, Sweep]:
+def _advance(problem: Problem, move: Move, stage: Stage, gain: float) -> tuple[Stage, Sweep]:
     """One compiled call; through the host, so that the next one sees arguments placed alike and compiles nothing."""
-    numbers = np.arange(SWEEPS_PER_CALL) + call * SWEEPS_PER_CALL
     levels = Levels(problem, move, stage.tempering, stage.reference, stage.moves)
-    systems, sweeps = jax.tree.map(np.asarray, sweep_systems(levels, stage.systems, numbers, np.float64(gain)))
+    systems, sweeps = jax.tree.map(np.asarray, sweep_systems(levels, stage.systems, np.float64(gain), SWEEPS_PER_CALL))
     return stage._replace(systems=systems), sweeps
 
 

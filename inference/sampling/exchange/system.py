@@ -2,7 +2,8 @@
 
 Swaps alternate between the even and the odd pairs of neighbours, which lets replicas travel instead of diffusing
 (Okabe et al. 2001; Syed, Bouchard-Cote, Deligiannidis and Doucet 2021, Journal of the Royal Statistical Society B 84,
-Algorithm 1). The replica at the prior is a new independent draw after every sweep.
+Algorithm 1). Swaps cost nothing beside moves, so that both kinds follow every sweep. The replica at the prior is a new
+independent draw in every sweep.
 """
 
 from functools import partial
@@ -85,15 +86,15 @@ def start_systems(problem: Problem, u: Float[Array, "S T D"]) -> Particle:
     return map_over_devices(lambda problem, own: map_each(partial(evaluate, problem), own), len(u))(problem, u)
 
 
-@jax.jit
-def sweep_systems(levels: Levels, systems: System, numbers: Int[Array, " sweeps"], gain: Array) -> tuple[System, Sweep]:
-    """Sweep every system as often as there are numbers.
+@partial(jax.jit, static_argnames="sweeps")
+def sweep_systems(levels: Levels, systems: System, gain: Array, sweeps: int) -> tuple[System, Sweep]:
+    """Sweep every system.
 
     Args:
         levels: what they have in common.
         systems: stacked.
-        numbers: of the sweeps; their parity says which neighbours are swapped.
         gain: of the adaptation of the step sizes; 0 leaves them alone.
+        sweeps: how many.
 
     Returns:
         The systems after the last sweep, and what is kept of every one, (systems, sweeps, ...).
@@ -101,12 +102,12 @@ def sweep_systems(levels: Levels, systems: System, numbers: Int[Array, " sweeps"
 
     def advance(shared: tuple, system: System) -> tuple[System, Sweep]:
         levels, gain = shared
-        return jax.lax.scan(lambda system, number: _sweep(levels, system, number, gain), system, numbers)
+        return jax.lax.scan(lambda system, _: _sweep(levels, system, gain), system, length=sweeps)
 
     return map_over_devices(advance, len(systems.replica))((levels, gain), systems)
 
 
-def _sweep(levels: Levels, system: System, number: Array, gain: Array) -> tuple[System, Sweep]:
+def _sweep(levels: Levels, system: System, gain: Array) -> tuple[System, Sweep]:
     problem, tempering = levels.problem, levels.tempering
     above, dimension = len(tempering) - 1, system.particles.u.shape[1]
     keys = jax.random.split(jax.random.wrap_key_data(jnp.asarray(system.key)), 4)
@@ -129,12 +130,12 @@ def _sweep(levels: Levels, system: System, number: Array, gain: Array) -> tuple[
     moved, info, steps = map_each(moves, own)
     particles = jax.tree.map(lambda first, others: jnp.concatenate([first[None], others]), drawn, moved)
     log_likelihood = particles.log_likelihood
-    # The hotter replica takes the step in tempering with its own likelihood, the colder one gives it up.
-    log_ratio = jnp.diff(tempering) * -jnp.diff(log_likelihood)
-    acceptance = jnp.exp(jnp.minimum(jnp.nan_to_num(log_ratio, nan=-jnp.inf), 0.0))
-    in_turn = jnp.arange(above) % 2 == number % 2
-    swapped = (jax.random.uniform(keys[3], (above,)) < acceptance) & in_turn
-    order = jnp.arange(above + 1) + jnp.pad(swapped, (0, 1)) - jnp.pad(swapped, (1, 0))
+    order = jnp.arange(above + 1)
+    for parity, uniforms in enumerate(jax.random.uniform(keys[3], (2, above))):
+        in_turn = jnp.arange(above) % 2 == parity
+        swapped = (uniforms < _swap_acceptance(tempering, log_likelihood[order])) & in_turn
+        order = order[jnp.arange(above + 1) + jnp.pad(swapped, (0, 1)) - jnp.pad(swapped, (1, 0))]
+    acceptance = _swap_acceptance(tempering, log_likelihood)
     log_step = system.log_step
     if levels.move.adapts_step:
         log_step = log_step + gain * (info.acceptance - TARGET_ACCEPTANCE)
@@ -152,3 +153,11 @@ def _sweep(levels: Levels, system: System, number: Array, gain: Array) -> tuple[
     hyperparameters = particles.u[:, : problem.n_hyperparameters]
     kept: Any = (particles.u[-1], hyperparameters, log_likelihood, 1.0 - acceptance, swept.replica, steps, stats)
     return swept, Sweep(*kept)
+
+
+def _swap_acceptance(
+    tempering: Float[Array | np.ndarray, " T"], log_likelihood: Float[Array, " T"]
+) -> Float[Array, " T-1"]:
+    """Of a swap of neighbours: the hotter replica takes the step in tempering, the colder one gives it up."""
+    log_ratio = jnp.diff(tempering) * -jnp.diff(log_likelihood)
+    return jnp.exp(jnp.minimum(jnp.nan_to_num(log_ratio, nan=-jnp.inf), 0.0))

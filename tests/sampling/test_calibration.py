@@ -7,6 +7,7 @@ p-value must exceed 1% over their number, so that a right sampler fails less tha
 """
 
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,10 @@ SAMPLERS = {
     "smc": inference.SMC(particles=128, islands=2),
     "replica_exchange": inference.ReplicaExchange(rounds=2, particles=8),
 }
+
+
+#: A readout with three columns is drawn like one with one; replica exchange takes longest and leaves it out.
+PAIRS = [pair for pair in product(SAMPLERS, LIKELIHOODS) if pair != ("replica_exchange", "Categorical")]
 
 
 def draws_of_u(sampler, problem, key):
@@ -112,8 +117,7 @@ def encoded(name, y):
 
 @pytest.mark.computes_much
 @pytest.mark.statistical
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize(("sampler", "likelihood"), PAIRS)
 def test_ranks_are_uniform(sampler, likelihood):
     ranks = []
     for key in jax.random.split(jax.random.key(11), REPLICATIONS):

@@ -33,9 +33,7 @@ ParticlesOfSMCAlone = Annotated[
 IslandsOfSMCAlone = Annotated[
     int | None, typer.Option(help="Independent SMC islands. With this or --particles, SMC and nothing else is used.")
 ]
-MaxSeconds = Annotated[
-    float, typer.Option(help="Seconds that replica exchange may take for a fit that SMC could not be trusted with.")
-]
+MaxSeconds = Annotated[float, typer.Option(help="Seconds that a fit may take, where SMC settings are left out.")]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(help="A folder for the state of the run; the same command, killed and given again, goes on from it."),

@@ -59,8 +59,8 @@ def compare(
         splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
             (train, test) into the rows of X.
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
-            out, a fit by SMC that is not reliable, or has not mixed, is done again by replica exchange; where there are
-            at most 3 latents the evidence is that of quadrature.
+            out, replica exchange confirms SMC for networks, and takes over where it does not or SMC is not reliable;
+            where there are at most 3 latents the evidence is that of quadrature.
         max_seconds: that one fit may take; no round of replica exchange after the third is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
@@ -85,12 +85,12 @@ def compare(
         >>> result.table.index.name
         'prior'
     """
-    named, sampler = checked_candidates(candidates), sampler or SMCFirst(max_seconds=max_seconds)
+    named, default = checked_candidates(candidates), SMCFirst(max_seconds=max_seconds)
     likelihood = checked_likelihood(likelihood).of_targets(y, *([] if y_test is None else [y_test]))
     dataset = Dataset.of(X, y, likelihood, standardize, duplicates)
     parts = splits_of(dataset, X_test, y_test, splits, key, standardize)
     result = compare_datasets(
-        named, parts, sampler, checked_key(key), rows=len(dataset),
+        named, parts, sampler or default, checked_key(key), rows=len(dataset),
         standardized=standardize and likelihood.scales_targets, checkpoint=checkpoint, progress=progress,
     )  # fmt: skip
     for row in result.rows:

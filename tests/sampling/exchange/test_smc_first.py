@@ -61,3 +61,5 @@ def test_it_is_not_begun_where_smc_took_too_long(small_data):
 def test_compare_takes_the_time_it_may(small_data):
     with pytest.raises(ValueError, match="max_seconds"):
         bnn.compare([NETWORK], *small_data, max_seconds=0.0)
+    with pytest.raises(ValueError, match="max_seconds"):
+        bnn.compare([NETWORK], *small_data, sampler=UNCHECKED, max_seconds=-1.0)

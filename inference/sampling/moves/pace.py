@@ -18,7 +18,7 @@ from bayes_nn.runtime.mapping import map_each
 #: Distance, in standard deviations of the reference, over which curvature is measured.
 DISTANCE = 0.01
 #: Slowest pace; and the size, relative to the largest block's, from which a block counts among those that set it.
-SLOWEST, LARGE = 0.02, 0.25
+SLOWEST, LARGE = 0.02, 0.5
 #: Points at which curvature is measured.
 POINTS = 4
 

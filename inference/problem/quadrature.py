@@ -140,9 +140,7 @@ def _log_density(problem: Problem, u: Float[Array, " D"]) -> Float[Array, ""]:
     return problem.log_prior(u) + problem.log_likelihood(u)
 
 
-@jax.jit
-def _one(problem: Problem, u: Float[Array, " D"]) -> Float[Array, ""]:
-    return _log_density(problem, u)
+_one = jax.jit(_log_density)
 
 
 @jax.jit

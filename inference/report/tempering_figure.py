@@ -160,7 +160,7 @@ def _plot_rounds(ax: Axes, sides: Float[np.ndarray, "rounds 3"]) -> None:
     ax.plot(rounds, value, "o-", color="0.2", markersize=5, linewidth=1.2, label="Bennett's, between")
     ax.plot(rounds, lower, "^--", color=NOT_LEARNT, markersize=5, linewidth=1.0, label="forward (from below)")
     ax.set_title("log evidence by round", fontsize=10)
-    ax.set(xlabel="round, each twice as long as the last", ylabel="nats, mean of the systems")
+    ax.set(xlabel="round", ylabel="nats, mean of the systems")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.ticklabel_format(axis="y", useOffset=False)
     ax.legend(frameon=False, fontsize=8)

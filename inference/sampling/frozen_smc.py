@@ -29,6 +29,7 @@ from bayes_nn.inference.sampling.smc_run import SMCRun, run_smc
 from bayes_nn.inference.sampling.smc_settings import SMCSettings
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
+from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
 #: Schedules are filled up to a multiple of so many temperatures, so that those of about one length share a program.
@@ -157,9 +158,9 @@ def _frozen_island(
     """One island: weighted draws from the prior, then moves, weights and resampling at every temperature in turn."""
     key_draws, key_first, key_path = jax.random.split(key, 3)
     every = jax.random.split(key_draws, DRAWS_PER_PARTICLE * count)
-    log_likelihood = jax.lax.map(lambda one: problem.log_likelihood(problem.sample_prior(one)), every)
+    log_likelihood = map_each(lambda one: problem.log_likelihood(problem.sample_prior(one)), every)
     chosen, log_mean, variance = _weigh(key_first, schedule.tempering[0], log_likelihood, count)
-    start = jax.lax.map(lambda one: evaluate(problem, problem.sample_prior(one)), every[chosen])
+    start = map_each(lambda one: evaluate(problem, problem.sample_prior(one)), every[chosen])
 
     def step(particles: Particle, stage: Any) -> tuple[Particle, tuple[Array, ...]]:
         key, here, following = stage
@@ -198,7 +199,7 @@ def _sweeps(
             jax.random.normal(key_directions, particles.u.shape),
             jax.random.uniform(key_uniforms, (count, UNIFORMS)),
         )
-        particles, info = jax.lax.map(
+        particles, info = map_each(
             lambda each: move(each[0], each[1], problem, here.reference, here.tempering, here.step_size),
             (noise, particles),
         )

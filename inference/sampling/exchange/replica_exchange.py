@@ -40,8 +40,9 @@ class ReplicaExchange(Sampler):
     """Settings of replica exchange, which finds modes that chains and particles miss.
 
     One replica at every level of a ladder from the prior to the posterior is moved and swapped with its neighbours, in
-    independent systems that begin at the particles of a small SMC run. Rounds double in length; each places the levels
-    by the rejections of the one before. Rounds go on until evidence and draws are good enough, or to the last one.
+    independent systems that begin at the particles of a small SMC run. Rounds double in length, the last one is shorter
+    where time is; each places the levels by the rejections of the one before. Rounds go on until evidence and draws are
+    good enough, or to the last one.
     (Syed, Bouchard-Cote, Deligiannidis and Doucet 2021, Journal of the Royal Statistical Society B 84.)
 
     Args:

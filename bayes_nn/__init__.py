@@ -35,10 +35,10 @@ from bayes_nn.data.likelihoods.student_t import StudentTNoise  # noqa: E402
 from bayes_nn.data.predictive import Predictive  # noqa: E402
 from bayes_nn.inference.comparison.compare import compare  # noqa: E402
 from bayes_nn.inference.comparison.result import Comparison, load  # noqa: E402
-from bayes_nn.inference.comparison.verdict import Verdict  # noqa: E402
 from bayes_nn.inference.posterior.fit import fit  # noqa: E402
 from bayes_nn.inference.posterior.posterior import Posterior  # noqa: E402
 from bayes_nn.inference.problem.evidence import Evidence  # noqa: E402
+from bayes_nn.inference.verdict.verdict import Verdict  # noqa: E402
 from bayes_nn.priors import BayesianNetwork  # noqa: E402
 from bayes_nn.runtime.mapping import mapping_in_batches  # noqa: E402
 from bayes_nn.runtime.progress import ConvergenceWarning  # noqa: E402

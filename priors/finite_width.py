@@ -25,6 +25,7 @@ class BayesianNetwork(ArchitecturePrior):
     """
 
     learns_features = True
+    rung: int | None = 3
     function_site = "readout"
     single_precision_steps = True
 
@@ -73,3 +74,4 @@ class FrozenFeatures(BayesianNetwork):
 
     learns_features = False
     updated = False
+    rung = None

@@ -16,6 +16,7 @@ class _InfiniteWidth(ArchitecturePrior):
     """Shared by the two infinite-width limits, which differ in the recursion alone."""
 
     kind: Kind
+    rung = 0
 
     @property
     def kernel(self) -> "InfiniteWidthKernel":

@@ -31,6 +31,8 @@ class Prior(ByFields, abc.ABC):
         peeks: whether the prior was made from the targets that it is fitted to, so that its evidence counts them twice
             and must not be compared with that of others.
         approximation: what makes its evidence given z an approximation, in words; empty where it is exact.
+        rung: of the ladder of priors, by how much z may change the shape of the kernel: 0 not at all (the infinite
+            width), 1 its scale, 2 a metric of the inputs, 3 hidden features; None for priors on no rung.
 
     Example:
         >>> import bayes_nn as bnn
@@ -43,6 +45,7 @@ class Prior(ByFields, abc.ABC):
     updated: bool = True
     peeks: bool = False
     approximation: str = ""
+    rung: int | None = None
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse inputs of a shape that the prior is not for.

@@ -184,6 +184,7 @@ class RenormalisedKernel(NNGP):
         RenormalisedKernel(relu, depth=2, width=64)
     """
 
+    rung = 1
     approximation = "saddle point in the scale of every layer"
 
     def __init__(self, net: Serial, width: int) -> None:

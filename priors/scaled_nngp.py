@@ -24,6 +24,8 @@ class ScaledNNGP(NNGP):
         True
     """
 
+    rung = 1
+
     @abc.abstractmethod
     def scales(self) -> Latents:
         """The scales that the kernel is multiplied with, by site name."""

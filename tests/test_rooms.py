@@ -32,6 +32,7 @@ FLOORS = (
     "bayes_nn.inference.posterior",
     "bayes_nn.inference.evidence",
     "bayes_nn.inference.features",
+    "bayes_nn.inference.verdict",
     "bayes_nn.inference.comparison",
     "bayes_nn.inference",
     "bayes_nn",

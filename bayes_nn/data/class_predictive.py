@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.special import logsumexp
 
 from bayes_nn.data.checks import class_numbers
 from bayes_nn.runtime.random_keys import checked_key
@@ -54,10 +55,16 @@ class ClassPredictive:
         Raises:
             ValueError: for a label that is no class, or another number of rows.
         """
+        of_draw = self.log_prob_of_draws(y)
+        return logsumexp(of_draw, axis=0) - np.log(len(of_draw))
+
+    def log_prob_of_draws(self, y: Any) -> Float[np.ndarray, "M T"]:
+        """:meth:`log_prob` under every posterior draw by itself."""
         numbers = class_numbers(y, self.classes, "y")
         if len(numbers) != self.component_probabilities.shape[1]:
             raise ValueError(f"y has {len(numbers)} rows, the predictions {self.component_probabilities.shape[1]}")
-        return np.log(self.mean[np.arange(len(numbers)), numbers])
+        with np.errstate(divide="ignore"):
+            return np.log(self.component_probabilities[:, np.arange(len(numbers)), numbers])
 
     def sample(self, key: int | Array, n: int = 1) -> np.ndarray:
         """Draws of the labels, (n, T); points are independent given the posterior draw they share.

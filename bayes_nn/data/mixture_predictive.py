@@ -136,11 +136,15 @@ class MixturePredictive:
         Raises:
             ValueError: if y does not have the shape of the predictions.
         """
+        of_draw = self.log_prob_of_draws(y)
+        return logsumexp(of_draw, axis=0) - np.log(len(of_draw))
+
+    def log_prob_of_draws(self, y: Any) -> Float[np.ndarray, "M T"]:
+        """:meth:`log_prob` under every posterior draw by itself."""
         targets = targets_of_shape(y, self.shape[2:])
         log_density = self.family.logpmf if self.discrete else self.family.logpdf
         of_node = log_density(targets, **self.parameters) + np.log(self.weights)[:, :, None, None]
-        of_draw = logsumexp(of_node, axis=1).sum(axis=-1)
-        return logsumexp(of_draw, axis=0) - np.log(len(of_draw))
+        return logsumexp(of_node, axis=1).sum(axis=-1)
 
     def sample(self, key: int | Array, n: int = 1) -> Float[np.ndarray, "n T *C"]:
         """Draws of y; outputs and points are independent given the posterior draw they share.

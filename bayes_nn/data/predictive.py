@@ -71,9 +71,13 @@ class Predictive:
         Raises:
             ValueError: if y does not have the shape of the predictions.
         """
-        targets = targets_of_shape(y, self.component_means.shape[1:])
-        log_density = norm.logpdf(targets, self.component_means, self.component_stds).sum(axis=-1)
+        log_density = self.log_prob_of_draws(y)
         return logsumexp(log_density, axis=0) - np.log(len(log_density))
+
+    def log_prob_of_draws(self, y: Any) -> Float[np.ndarray, "M T"]:
+        """:meth:`log_prob` under every posterior draw by itself."""
+        targets = targets_of_shape(y, self.component_means.shape[1:])
+        return norm.logpdf(targets, self.component_means, self.component_stds).sum(axis=-1)
 
     def sample(self, key: int | Array, n: int = 1) -> Float[np.ndarray, "n T *C"]:
         """Draws of y; outputs and points are independent given the posterior draw they share.

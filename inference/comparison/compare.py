@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from jaxtyping import Array
 
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.data.likelihoods.likelihood import Likelihood
-from bayes_nn.inference.comparison.prior_result import PriorResult
 from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.comparison.score import Score, row_of, score
 from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
 from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
@@ -50,14 +49,14 @@ def compare(
         candidates: priors over functions; for a verdict an NNGP and a BayesianNetwork are needed.
         X: training inputs, (N,) or (N, d).
         y: training targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
-        X_test: test inputs; without them (and without ``splits``) there are no test scores. The columns of a data
-            frame are matched by name with those of X.
+        X_test: test inputs. The columns of a data frame are matched by name with those of X.
         y_test: test targets.
         key: a JAX key or an integer seed.
         likelihood: shared by all; ``Gaussian()`` with inferred noise when left out.
         standardize: as in :func:`bayes_nn.fit`.
         splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
-            (train, test) into the rows of X.
+            (train, test) into the rows of X. Where it is left out and there are no test data, 5 folds: every prior is
+            fitted five times. 0 for one fit to all rows, evidence without test scores.
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
             out, replica exchange confirms SMC for networks, and takes over where it does not or SMC is not reliable;
             where there are at most 3 latents the evidence is that of quadrature.
@@ -163,7 +162,7 @@ def compare_datasets(
         checked_folder(checkpoint)
     checkpoints: list[Checkpoint] = []
     fits: dict[str, list[Posterior]] = {name: [] for name in named}
-    scores: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in named}
+    scores: dict[str, list[Score]] = {name: [] for name in named}
     judged: dict[str, list[Convergence]] = {name: [] for name in named}
     total = len(splits) * len(named)
     for number, split in enumerate(splits):
@@ -183,9 +182,9 @@ def compare_datasets(
                 judged[name].append(posterior.convergence)
             else:
                 judged[name].append(posterior.convergence_at(split.test_inputs))
-                scores[name].append(_score(posterior, split))
+                scores[name].append(score(posterior, split))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    results = [_row(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in named.items()]
+    results = [row_of(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in named.items()]
     for kept in checkpoints:
         kept.remove()
     results.sort(key=lambda row: (row.peeks, -row.log_evidence))
@@ -196,56 +195,7 @@ def compare_datasets(
         "splits": len(splits),
         "rows": rows,
         "inputs": first.inputs[0].size,
+        "vectors": first.inputs.ndim == 2,
     }
     posteriors = {name: fits[name][0] for name in named}
     return Comparison(results, tested, len(first), standardized, settings, posteriors, splits[0].test_inputs)
-
-
-def _score(posterior: Posterior, split: Split) -> tuple[np.ndarray, ...]:
-    """Log predictive density, mean and standard deviation of every test point."""
-    predictive = posterior.predict(split.test_inputs)
-    mean, std = (values.reshape(len(values), -1) for values in (predictive.mean, predictive.std))
-    return predictive.log_prob(split.y_test), mean, std
-
-
-def _row(
-    name: str,
-    prior: Prior,
-    fits: Sequence[Posterior],
-    judged: Sequence[Convergence],
-    scores: Sequence[tuple[np.ndarray, ...]],
-    tested: Sequence[np.ndarray],
-) -> PriorResult:
-    evidences = [posterior.log_evidence for posterior in fits]
-    information = [posterior.feature_information for posterior in fits]
-    reasons = [reason for evidence in evidences for reason in evidence.reasons]
-    sampler_reasons = [reason for convergence in judged for reason in convergence.reasons]
-    rmse, accuracy = float("nan"), None
-    if tested:
-        means, columns = np.concatenate([one[1] for one in scores]), np.concatenate(tested)
-        rmse = float(np.sqrt(np.mean((means - columns) ** 2)))
-        accuracy = fits[0].dataset.likelihood.accuracy(means, columns)
-    return PriorResult(
-        name=name,
-        kind=type(prior).__name__,
-        learns_features=prior.learns_features,
-        has_hidden_weights=fits[0].problem.has_hidden_weights,
-        log_evidence_by_split=tuple(evidence.value for evidence in evidences),
-        mcse_by_split=tuple(evidence.mcse for evidence in evidences),
-        method=evidences[0].method,
-        reasons=tuple(dict.fromkeys(reasons + sampler_reasons)),
-        sampler_reasons=tuple(dict.fromkeys(sampler_reasons)),
-        lpd_test=[one[0] for one in scores],
-        test_mean=[one[1] for one in scores],
-        test_std=[one[2] for one in scores],
-        rmse=rmse,
-        accuracy=accuracy,
-        feature_information=float(np.mean([one.value for one in information])),
-        feature_information_mcse=float(np.sqrt(np.sum([one.mcse**2 for one in information])) / len(information)),
-        seconds=float(sum(posterior.seconds for posterior in fits)),
-        details=evidences[0].details,
-        peeks=prior.peeks,
-        approximation=prior.approximation,
-        degrees_of_freedom_by_split=tuple(evidence.degrees_of_freedom for evidence in evidences),
-        unbiased=all(evidence.unbiased for evidence in evidences),
-    )

@@ -15,14 +15,17 @@ from bayes_nn.data.scores import paired_difference
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.calibration import calibration_curve
 from bayes_nn.inference.comparison.feature_plot import figure_of_features
-from bayes_nn.inference.comparison.prior_result import PriorResult
-from bayes_nn.inference.comparison.verdict import Verdict, judge
 from bayes_nn.inference.features.after_kernel import after_kernel
 from bayes_nn.inference.features.alignment import kernel_alignment
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.report.evidence_plot import plot_evidence
 from bayes_nn.inference.report.page import KernelScores, Page, write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
+from bayes_nn.inference.report.waterfall_plot import plot_waterfall
+from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
+from bayes_nn.inference.verdict.mixture import feature_free_mixture
+from bayes_nn.inference.verdict.prior_result import PriorResult
+from bayes_nn.inference.verdict.verdict import Verdict
 from bayes_nn.priors.finite_width import BayesianNetwork
 
 
@@ -98,7 +101,29 @@ class Comparison:
     @cached_property
     def verdict(self) -> Verdict:
         """Which account of the network's generalisation the data support."""
-        return judge(self.rows, self.test_to_train)
+        return self.judge()
+
+    def judge(self, *, margin: float = MARGIN, level: float = LEVEL) -> Verdict:
+        """:attr:`verdict` with another margin or level.
+
+        Args:
+            margin: nats per test point up to which a gain does not matter.
+            level: rate at which hidden features may be called for falsely.
+
+        Raises:
+            ValueError: for a negative margin, or a level not between 0 and 1.
+        """
+        return judge(
+            self.rows, self.n_train, margin=margin, level=level, vectors=bool(self.settings.get("vectors", True))
+        )
+
+    @cached_property
+    def feature_free(self) -> PriorResult | None:
+        """All feature-free priors as one, mixed with equal weights; None for fewer than two.
+
+        Its ``details["weights"]`` are their posterior probabilities.
+        """
+        return feature_free_mixture(self.rows)
 
     def plot_evidence(self) -> Figure:
         """Evidence and test score of every prior with two standard errors, best first."""
@@ -111,6 +136,16 @@ class Comparison:
             gains = [paired_difference(row.lpd_test, over.lpd_test, self.test_to_train) for row in self.rows]
             table[["gain", "gain_error"]], baseline = gains, over.name
         return plot_evidence(table, "standardised y" if self.standardized else "y as given", baseline)
+
+    def plot_waterfall(self) -> Figure:
+        """What every rung of the ladder of priors recovers of the network's gain over the NNGP.
+
+        Raises:
+            ValueError: without test data, or where the table lacks an NNGP or a Bayesian network.
+        """
+        if not self.verdict.shares:
+            raise ValueError("a waterfall needs an NNGP, a BayesianNetwork and test data")
+        return plot_waterfall(pd.DataFrame([asdict(share) for share in self.verdict.shares]))
 
     def plot_predictions(self) -> Figure:
         """Predictions of every prior on the test data of all splits.
@@ -165,6 +200,7 @@ class Comparison:
             n_train=self.n_train,
             standardized=self.standardized,
             accuracy="accuracy" in self.table,
+            waterfall=self.plot_waterfall() if self.verdict.shares else None,
             evidence=self.plot_evidence(),
             predictions=self.plot_predictions() if self.y_test else None,
             kernels=kernels,

@@ -16,6 +16,8 @@ RowPair = tuple[Any, Any]
 
 #: Fraction of the rows held out in each random split.
 TEST_FRACTION = 0.2
+#: Folds where there are no test data, and rows from which on there are folds at all.
+FOLDS, FEWEST_ROWS = 5, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,8 @@ def splits_of(
         dataset: all rows, checked.
         X_test: test inputs, or None.
         y_test: test targets, or None.
-        splits: a number of random splits, pairs of rows, or None.
-        key: for random splits.
+        splits: a number of random splits, pairs of rows, 0 for no test data, or None for folds where there are none.
+        key: for random splits and folds.
         standardize: bring every split to the scale of its training rows.
 
     Raises:
@@ -77,7 +79,9 @@ def splits_of(
         raise ValueError("pass either X_test and y_test or splits, not both")
     if X_test is not None:
         return [Split(dataset, *dataset.test_pair(X_test, y_test))]
-    if splits is None:
+    if splits is None and len(dataset) >= FEWEST_ROWS:
+        splits = folds(len(dataset), key)
+    if splits is None or (isinstance(splits, int) and splits == 0 and not isinstance(splits, bool)):
         return [Split(dataset)]
     if not isinstance(splits, Iterable):
         splits = random_splits(len(dataset), splits, key)
@@ -89,6 +93,22 @@ def splits_of(
     if not found:
         raise ValueError("splits is empty: pass at least one pair of row numbers, or a number of random splits")
     return found
+
+
+def folds(rows: int, key: int | Array) -> list[RowPair]:
+    """The row numbers in random order, cut into ``FOLDS`` parts, each of which is tested on once.
+
+    Args:
+        rows: number of rows.
+        key: a JAX key or an integer seed.
+
+    Example:
+        >>> sorted(np.concatenate([test for train, test in folds(11, 0)]).tolist()) == list(range(11))
+        True
+    """
+    key = key if isinstance(key, Array) else checked_key(key)
+    parts = np.array_split(np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), rows)), FOLDS)
+    return [(np.concatenate([*parts[:i], *parts[i + 1 :]]), parts[i]) for i in range(FOLDS)]
 
 
 def random_splits(rows: int, count: int, key: int | Array) -> list[RowPair]:

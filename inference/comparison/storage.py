@@ -10,11 +10,18 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from bayes_nn.inference.comparison.prior_result import PriorResult
+from bayes_nn.inference.verdict.prior_result import PriorResult
 
 FORMAT = "bayes_nn comparison 1"
 _ARRAYS = ("lpd_test", "test_mean", "test_std")
-_TUPLES = ("log_evidence_by_split", "mcse_by_split", "reasons", "sampler_reasons", "degrees_of_freedom_by_split")
+_TUPLES = (
+    "log_evidence_by_split",
+    "mcse_by_split",
+    "reasons",
+    "sampler_reasons",
+    "degrees_of_freedom_by_split",
+    "lpd_mcse_by_split",
+)
 
 
 def write(
@@ -92,6 +99,7 @@ def read(path: Path) -> dict[str, Any]:
         plain = json.loads(group.attrs["row"])
         for name in _TUPLES:
             plain[name] = tuple(plain.get(name, ()))
+        plain["bounds_by_split"] = tuple(map(tuple, plain.get("bounds_by_split", ())))
         arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
         rows.append(PriorResult(**plain, **arrays))
     return {

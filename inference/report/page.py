@@ -47,6 +47,7 @@ class Page:
         standardized: whether the evidence is that of the standardised y.
         accuracy: whether y is a label.
         evidence: figure of evidences and test scores.
+        waterfall: figure of what every rung recovers of the network's gain; None where that is not known.
         predictions: figure of predictions on test data; None without.
         kernels: of the judged network, before and after the data; empty where they are not known.
         features: figure of what its features became, or None.
@@ -63,6 +64,7 @@ class Page:
     standardized: bool
     accuracy: bool
     evidence: Figure
+    waterfall: Figure | None = None
     predictions: Figure | None = None
     kernels: Sequence[KernelScores] = ()
     features: Figure | None = None
@@ -78,7 +80,7 @@ def write_report(page: Page, path: Path) -> Path:
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
     ).get_template("report.html.jinja")
-    pictures = {name: getattr(page, name) for name in ("evidence", "predictions", "features")}
+    pictures = {name: getattr(page, name) for name in ("waterfall", "evidence", "predictions", "features")}
     text = template.render(
         vars(page)
         | {f"{name}_picture": figure and picture(figure) for name, figure in pictures.items()}

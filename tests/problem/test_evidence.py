@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayes_nn.inference.comparison.prior_result import PriorResult
 from bayes_nn.inference.problem.evidence import Evidence, combine_islands, degrees_between
 from bayes_nn.inference.problem.repeated_estimates import Estimates, repeat_estimates
+from bayes_nn.inference.verdict.prior_result import PriorResult
 
 
 def test_islands_are_combined_by_their_mean_evidence():

@@ -8,6 +8,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
+from bayes_nn.inference.problem.evidence import Evidence
+from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class PriorResult:
         degrees_of_freedom_by_split: of ``mcse_by_split``, infinite where the error rests on no few repeats; empty in
             files of earlier versions.
         unbiased: whether the mean of exp(log evidence) is the evidence itself, in every split.
+        rung: of the ladder of priors, 0 to 3; None for priors on none.
+        bounds_by_split: how low and how high the evidence may be in every split, nats; empty in files of earlier
+            versions.
+        lpd_mcse_by_split: Monte-Carlo error of the mean log predictive density in every split, nats per test point;
+            empty without test data.
 
     Example:
         >>> import bayes_nn as bnn, numpy as np
@@ -71,6 +78,9 @@ class PriorResult:
     approximation: str = ""
     degrees_of_freedom_by_split: tuple[float, ...] = ()
     unbiased: bool = False
+    rung: int | None = None
+    bounds_by_split: tuple[tuple[float, float], ...] = ()
+    lpd_mcse_by_split: tuple[float, ...] = ()
 
     @property
     def log_evidence(self) -> float:
@@ -85,15 +95,38 @@ class PriorResult:
     @property
     def degrees_of_freedom(self) -> float:
         """Of :attr:`mcse`, by the formula of Welch (1947, Biometrika 34) and Satterthwaite."""
-        degrees = self.degrees_of_freedom_by_split or (float("inf"),) * len(self.mcse_by_split)
         squares = np.square(self.mcse_by_split)
-        shares = float(np.sum(squares**2 / np.array(degrees)))
+        shares = float(np.sum(squares**2 / np.array(self._degrees)))
         return float(np.sum(squares)) ** 2 / shares if shares > 0.0 else float("inf")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """How low and how high :attr:`log_evidence` may be, nats."""
+        pairs = self.bounds_by_split or [
+            evidence_bounds(Evidence(value, mcse, self.method, self.reliable, degrees_of_freedom=degrees))
+            for value, mcse, degrees in zip(self.log_evidence_by_split, self.mcse_by_split, self._degrees, strict=True)
+        ]
+        low, high = np.mean(pairs, axis=0)
+        return float(low), float(high)
+
+    @property
+    def lpd_mcse(self) -> float:
+        """Monte-Carlo error of the mean log predictive density over all splits, nats per test point."""
+        return float(np.sqrt(np.sum(np.square(self.lpd_mcse_by_split))) / max(len(self.lpd_mcse_by_split), 1))
+
+    @property
+    def evidence_reasons(self) -> tuple[str, ...]:
+        """Those of :attr:`reasons` that concern the evidence alone."""
+        return tuple(reason for reason in self.reasons if reason not in self.sampler_reasons)
 
     @property
     def reliable(self) -> bool:
         """Whether no diagnostic failed."""
         return not self.reasons
+
+    @property
+    def _degrees(self) -> tuple[float, ...]:
+        return self.degrees_of_freedom_by_split or (float("inf"),) * len(self.mcse_by_split)
 
     def plot_tempering(self) -> Figure:
         """The way from the prior to the posterior in the fit of the first split, after a reload as well.

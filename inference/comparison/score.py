@@ -1,0 +1,121 @@
+"""Scores of a fitted prior on test data, and the row that a comparison has for it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import logsumexp
+
+from bayes_nn.inference.comparison.splits import Split
+from bayes_nn.inference.posterior.convergence import Convergence
+from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
+from bayes_nn.inference.verdict.prior_result import PriorResult
+from bayes_nn.priors.prior import Prior
+
+
+class Score(NamedTuple):
+    """Predictions of one posterior on the test data of one split.
+
+    Attributes:
+        lpd: log predictive density of every test point, nats, user's scale.
+        mean: predictive mean.
+        std: predictive standard deviation.
+        mcse: Monte-Carlo error of the mean of ``lpd``.
+    """
+
+    lpd: Float[np.ndarray, " T"]
+    mean: Float[np.ndarray, "T C"]
+    std: Float[np.ndarray, "T C"]
+    mcse: float
+
+
+def score(posterior: Posterior, split: Split) -> Score:
+    """Scores on the test data of a split.
+
+    Args:
+        posterior: fitted to its training data.
+        split: with test data.
+    """
+    predictive = posterior.predict(split.test_inputs)
+    mean, std = (values.reshape(len(values), -1) for values in (predictive.mean, predictive.std))
+    of_draws = predictive.log_prob_of_draws(split.y_test)
+    chains = posterior.shape[0] if len(of_draws) > 1 else 1
+    of_chains = logsumexp(of_draws.reshape(chains, -1, of_draws.shape[1]), axis=1) - np.log(len(of_draws) / chains)
+    return Score(predictive.log_prob(split.y_test), mean, std, jackknife_error(of_chains))
+
+
+def jackknife_error(of_chains: Float[np.ndarray, "chains T"]) -> float:
+    """Monte-Carlo error of the mean log density of a mixture of chains, by leaving out one at a time; 0 for one chain.
+
+    Efron and Stein (1981, Annals of Statistics 9).
+
+    Args:
+        of_chains: log predictive density of every test point by the draws of every chain.
+
+    Example:
+        >>> round(jackknife_error(np.log([[0.2, 0.2], [0.3, 0.3]])), 3)
+        0.203
+    """
+    chains = len(of_chains)
+    if chains < 2:
+        return 0.0
+    without = [np.mean(logsumexp(np.delete(of_chains, one, axis=0), axis=0)) for one in range(chains)]
+    return float(np.sqrt((chains - 1) * np.var(without)))
+
+
+def row_of(
+    name: str,
+    prior: Prior,
+    fits: Sequence[Posterior],
+    judged: Sequence[Convergence],
+    scores: Sequence[Score],
+    tested: Sequence[np.ndarray],
+) -> PriorResult:
+    """What a comparison knows of a prior.
+
+    Args:
+        name: unique among the candidates.
+        prior: as given.
+        fits: its posteriors, one per split.
+        judged: how well they converged.
+        scores: on the test data of the splits; empty without.
+        tested: test targets of the splits in the columns of the predictive means.
+    """
+    evidences = [posterior.log_evidence for posterior in fits]
+    information = [posterior.feature_information for posterior in fits]
+    reasons = [reason for evidence in evidences for reason in evidence.reasons]
+    sampler_reasons = [reason for convergence in judged for reason in convergence.reasons]
+    rmse, accuracy = float("nan"), None
+    if tested:
+        means, columns = np.concatenate([one.mean for one in scores]), np.concatenate(tested)
+        rmse = float(np.sqrt(np.mean((means - columns) ** 2)))
+        accuracy = fits[0].dataset.likelihood.accuracy(means, columns)
+    return PriorResult(
+        name=name,
+        kind=type(prior).__name__,
+        learns_features=prior.learns_features,
+        has_hidden_weights=fits[0].problem.has_hidden_weights,
+        log_evidence_by_split=tuple(evidence.value for evidence in evidences),
+        mcse_by_split=tuple(evidence.mcse for evidence in evidences),
+        method=evidences[0].method,
+        reasons=tuple(dict.fromkeys(reasons + sampler_reasons)),
+        sampler_reasons=tuple(dict.fromkeys(sampler_reasons)),
+        lpd_test=[one.lpd for one in scores],
+        test_mean=[one.mean for one in scores],
+        test_std=[one.std for one in scores],
+        rmse=rmse,
+        accuracy=accuracy,
+        feature_information=float(np.mean([one.value for one in information])),
+        feature_information_mcse=float(np.sqrt(np.sum([one.mcse**2 for one in information])) / len(information)),
+        seconds=float(sum(posterior.seconds for posterior in fits)),
+        details=evidences[0].details,
+        peeks=prior.peeks,
+        approximation=prior.approximation,
+        degrees_of_freedom_by_split=tuple(evidence.degrees_of_freedom for evidence in evidences),
+        unbiased=all(evidence.unbiased for evidence in evidences),
+        rung=prior.rung,
+        bounds_by_split=tuple(evidence_bounds(evidence) for evidence in evidences),
+        lpd_mcse_by_split=tuple(one.mcse for one in scores),
+    )

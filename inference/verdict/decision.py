@@ -1,0 +1,184 @@
+"""The rule of the verdict: from how the network stands to every feature-free prior to the outcome."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from bayes_nn.inference.verdict.prior_result import PriorResult
+from bayes_nn.inference.verdict.rungs import OTHER, RUNGS
+from bayes_nn.inference.verdict.standing import STRONG, Standing
+from bayes_nn.inference.verdict.verdict import Outcome
+
+#: Test points below which nothing is said.
+FEWEST_POINTS = 20
+#: Nats per test point: a gain that may be as large is not called none, whatever the evidence says.
+LARGEST_HIDDEN_GAIN = 0.1
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the outcome is decided on.
+
+    Attributes:
+        network: the network judged.
+        rungs: how it stands to the priors of every rung, from the lowest; those on no rung come last.
+        mixture: how it stands to all feature-free priors as one; None for fewer than two.
+        level: rate at which hidden features may be called for falsely.
+        vectors: whether the inputs are rows of numbers, for which there is an input metric.
+
+    Example:
+        >>> round(Case(None, [], None, 0.01, True).nats, 2)
+        4.61
+    """
+
+    network: PriorResult
+    rungs: Sequence[tuple[int | None, Sequence[Standing]]]
+    mixture: Standing | None
+    level: float
+    vectors: bool
+
+    @property
+    def nats(self) -> float:
+        """By which the network's evidence must be ahead of every feature-free prior's."""
+        return float(np.log(1.0 / self.level))
+
+    @property
+    def every(self) -> list[Standing]:
+        """The standings to all feature-free priors."""
+        return list(chain.from_iterable(group for _, group in self.rungs))
+
+    @property
+    def log_e_value(self) -> float:
+        """Nats by which the network's evidence is ahead of every feature-free prior's, at least."""
+        return min(one.ahead_low for one in self.every)
+
+    @property
+    def missing(self) -> list[str]:
+        """Rungs below hidden features that the table lacks."""
+        have = {rung for rung, _ in self.rungs}
+        wanted = {1: "a free scale (priors.ScaleMixture(net, width))"}
+        if self.vectors:
+            wanted[2] = "a learned input metric (priors.InputMetric(net))"
+        return [text for rung, text in wanted.items() if rung not in have]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An outcome with what led to it.
+
+    Attributes:
+        outcome: one of the six.
+        rung: its name; empty where undecided.
+        explained_by: the prior that does as well as the network, or the network.
+        reasons: why.
+        what_would_settle_it: what to do where undecided.
+
+    Example:
+        >>> Decision("undecided").rung
+        ''
+    """
+
+    outcome: Outcome
+    rung: str = ""
+    explained_by: str = ""
+    reasons: tuple[str, ...] = ()
+    what_would_settle_it: tuple[str, ...] = ()
+
+
+def decide(case: Case) -> Decision:
+    """The outcome.
+
+    Args:
+        case: how the network stands to every feature-free prior; the table holds an NNGP.
+    """
+    points = sum(map(len, case.network.lpd_test))
+    if points < FEWEST_POINTS:
+        reason = f"{points} test points tell nothing; at least {FEWEST_POINTS} are needed"
+        return Decision("undecided", reasons=(reason,), what_would_settle_it=("more test points, or splits=5",))
+    lowest = case.rungs[0][1]
+    none = [one for one in lowest if shows_no_gain(one)]
+    if none:
+        return _explained(0, none)
+    if not all(one.beaten(STRONG) or one.predicts_worse for one in lowest):
+        return _undecided(lowest, "the infinite-width limit", STRONG)
+    for rung, group in case.rungs[1:]:
+        does = [one for one in group if one.explains]
+        if does:
+            return _explained(rung, does)
+    if case.missing:
+        return Decision(
+            "undecided",
+            reasons=(f"the network beats every prior in the table, which lacks {' and '.join(case.missing)}",),
+            what_would_settle_it=("add it, or compare the priors of bnn.ladder(net, width)",),
+        )
+    ahead = all(one.beaten(case.nats) for one in case.every)
+    judged = [*case.every, *([case.mixture] if case.mixture else [])]
+    better = all(one.gain.interval()[0] > 0.0 for one in judged)
+    if ahead and better and not _moved_nothing(case.network):
+        return Decision("needs hidden features", RUNGS[3][0], case.network.name)
+    if ahead and better:
+        reason = (
+            f"{case.network.name} is ahead, but its hidden weights moved by no more than 2 errors "
+            f"({case.network.feature_information:.1f} +- {case.network.feature_information_mcse:.1f} nats)"
+        )
+        return Decision("undecided", reasons=(reason,), what_would_settle_it=("more seconds (max_seconds)",))
+    return _undecided(judged, "a feature-free prior", case.nats)
+
+
+def shows_no_gain(one: Standing) -> bool:
+    """Whether the network does not beat a prior, by predictions or, where these do not contradict it, by evidence.
+
+    Args:
+        one: how the network stands to the prior.
+    """
+    if one.predicts_as_well:
+        return not one.beaten(STRONG)
+    hint = one.gain.above(one.margin) or one.gain.interval()[1] > LARGEST_HIDDEN_GAIN
+    return one.tied and not hint
+
+
+def _moved_nothing(network: PriorResult) -> bool:
+    return network.feature_information <= 2.0 * network.feature_information_mcse
+
+
+def _explained(rung: int | None, does: Sequence[Standing]) -> Decision:
+    name, outcome = OTHER if rung is None else RUNGS[rung]
+    one = max(does, key=lambda one: one.row.log_evidence)
+    reasons = []
+    if rung == 0 and not one.predicts_as_well:
+        high = one.gain.interval()[1]
+        reasons.append(f"by evidence: test predictions alone leave room for a gain of {high:.3f} nats per point")
+    if not one.trusted[0]:
+        reasons.append("a better sampler could raise the network's evidence: this is what was found of it")
+    return Decision(outcome, name, one.row.name, tuple(reasons))  # type: ignore[arg-type]
+
+
+def _undecided(group: Sequence[Standing], what: str, nats: float) -> Decision:
+    """Undecided, with what is open between the network and the priors that it is not known to beat."""
+    reasons, settle = [], []
+    for one in group:
+        low, high = one.gain.interval()
+        ahead = one.beaten(nats)
+        if ahead and low > 0.0:
+            continue
+        name = one.row.name
+        reasons.append(
+            f"{what}, {name}: the network is ahead by {one.ahead_low:.1f} to {one.ahead_high:.1f} nats of evidence "
+            f"({nats:.1f} are needed) and by {low:+.3f} to {high:+.3f} nats per test point"
+        )
+        if not all(one.trusted) or one.ahead_low < nats <= one.ahead_high:
+            settle.append(f"a better evidence of {_less_certain(one)}: raise max_seconds")
+        elif ahead and one.predicts_as_well:
+            reasons.append(f"evidence and predictions contradict each other about {name}")
+            settle.append("more test points or splits, and a look at residuals against the likelihood")
+        else:
+            settle.append("more rows" if not ahead else "more test points or splits")
+    return Decision(
+        "undecided", reasons=tuple(dict.fromkeys(reasons)), what_would_settle_it=tuple(dict.fromkeys(settle))
+    )
+
+
+def _less_certain(one: Standing) -> str:
+    return one.row.name if not one.trusted[1] else "the network"

@@ -43,7 +43,7 @@ def main(seconds, keys):
     for name, make in TASKS.items():
         for key in keys:
             X, y = make(key)
-            result = bnn.compare([NETWORK], X, y, key=key, max_seconds=seconds, progress=False)
+            result = bnn.compare([NETWORK], X, y, key=key, splits=0, max_seconds=seconds, progress=False)
             row = result.rows[0]
             details = row.details
             rounds = " ".join(f"{value:.1f}" for value in details.get("log_evidence_by_round", []))

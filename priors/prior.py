@@ -31,6 +31,7 @@ class Prior(ByFields, abc.ABC):
         peeks: whether the prior was made from the targets that it is fitted to, so that its evidence counts them twice
             and must not be compared with that of others.
         approximation: what makes its evidence given z an approximation, in words; empty where it is exact.
+        caveat: how the prior differs from what it describes, in words; its evidence is that of the prior as it is.
 
     Example:
         >>> import bayes_nn as bnn
@@ -43,6 +44,7 @@ class Prior(ByFields, abc.ABC):
     updated: bool = True
     peeks: bool = False
     approximation: str = ""
+    caveat: str = ""
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse inputs of a shape that the prior is not for.

@@ -80,7 +80,7 @@ def compare(
         >>> import bayes_nn as bnn, numpy as np
         >>> X = np.random.default_rng(0).normal(size=(40, 2))
         >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
-        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net, output_scale=1.0)]
         >>> result = bnn.compare(priors, X[:30], X[:30, 0], X[30:], X[30:, 0], likelihood=bnn.Gaussian(0.1))
         >>> result.table.index.name
         'prior'

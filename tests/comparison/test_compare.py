@@ -21,8 +21,8 @@ SMALL = inference.SMC(particles=32, islands=2)
 def result(small_data):
     X, y = small_data
     candidates = [
-        priors.NNGP(NET), priors.NTK(NET), priors.ScaleMixture(NET, 6), priors.FrozenFeatures(NET, 6),
-        bnn.BayesianNetwork(NET, 6),
+        priors.NNGP(NET), priors.NTK(NET, output_scale=1.0), priors.ScaleMixture(NET, 6),
+        priors.FrozenFeatures(NET, 6), bnn.BayesianNetwork(NET, 6),
     ]  # fmt: skip
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     return bnn.compare(candidates, frame[:20], y[:20], frame[20:], y[20:], likelihood=bnn.Gaussian(0.3), sampler=SMALL)
@@ -132,7 +132,9 @@ def test_without_test_data_the_verdict_is_undecided_and_says_why(small_data):
 
 
 def test_splits_average_the_evidence_and_pool_the_test_points(small_data, tmp_path):
-    result = bnn.compare([priors.NNGP(NET), priors.NTK(NET)], *small_data, likelihood=bnn.Gaussian(0.3), splits=3)
+    result = bnn.compare(
+        [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)], *small_data, likelihood=bnn.Gaussian(0.3), splits=3
+    )
     row = result.rows[0]
     assert len(row.log_evidence_by_split) == len(row.lpd_test) == 3
     assert row.log_evidence == pytest.approx(np.mean(row.log_evidence_by_split))
@@ -292,7 +294,7 @@ def test_a_prior_made_from_the_data_ranks_nothing():
 
 def test_a_generator_of_candidates_is_taken_once(small_data):
     X, y = small_data
-    candidates = [priors.NNGP(NET), priors.NTK(NET)]
+    candidates = [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)]
     given = bnn.compare((prior for prior in candidates), X, y, likelihood=bnn.Gaussian(0.3))
     assert list(given.posteriors) == [prior.name for prior in candidates]
     pd.testing.assert_frame_equal(

@@ -1,5 +1,6 @@
 """Priors over functions: infinite-width kernels, finite networks, GPJax kernels and NumPyro models."""
 
+from bayes_nn.priors.ard_kernel import ARDKernel
 from bayes_nn.priors.empirical_kernel import EmpiricalNTK
 from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
 from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
@@ -14,6 +15,7 @@ from bayes_nn.priors.scaled_nngp import ScaleMixture, StudentT
 __all__ = [
     "NNGP",
     "NTK",
+    "ARDKernel",
     "BayesianNetwork",
     "EmpiricalNTK",
     "FrozenFeatures",

@@ -7,6 +7,7 @@ from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
 from bayes_nn.priors.infinite_width import NNGP, NTK
 from bayes_nn.priors.kernel_prior import KernelPrior
 from bayes_nn.priors.kernels.empirical_ntk import empirical_ntk
+from bayes_nn.priors.ladder import ladder
 from bayes_nn.priors.numpyro_prior import NumPyroPrior
 from bayes_nn.priors.prior import GaussianProcessMixture, Prior
 from bayes_nn.priors.renormalised_kernel import RenormalisedKernel
@@ -29,4 +30,5 @@ __all__ = [
     "StudentT",
     "empirical_ntk",
     "gradient_flow",
+    "ladder",
 ]

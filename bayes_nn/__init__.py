@@ -39,7 +39,7 @@ from bayes_nn.inference.posterior.fit import fit  # noqa: E402
 from bayes_nn.inference.posterior.posterior import Posterior  # noqa: E402
 from bayes_nn.inference.problem.evidence import Evidence  # noqa: E402
 from bayes_nn.inference.verdict.verdict import Verdict  # noqa: E402
-from bayes_nn.priors import BayesianNetwork  # noqa: E402
+from bayes_nn.priors import BayesianNetwork, ladder  # noqa: E402
 from bayes_nn.runtime.mapping import mapping_in_batches  # noqa: E402
 from bayes_nn.runtime.progress import ConvergenceWarning  # noqa: E402
 from bayes_nn.training.ensemble import TrainedEnsemble  # noqa: E402
@@ -86,6 +86,7 @@ __all__ = [
     "compare",
     "fit",
     "inference",
+    "ladder",
     "linearize",
     "load",
     "mapping_in_batches",

@@ -145,7 +145,7 @@ CASES = {
     "ScaleMixture 4, noise": hyperparameters(
         lambda: priors.ScaleMixture(bnn.mlp(1, **RELU), 4),
         dist.LogNormal(-1.0, 0.75),
-        [("scale_0", -6.0, 3.0), ("noise_std", -3.0, 1.5)],
+        [("scale_0", -16.0, 3.5), ("noise_std", -3.0, 1.5)],
     ),
 }
 

@@ -41,7 +41,7 @@ def accounts(net, X, y, X_test):
     initial = bnn.train(net, X, y, WIDTH, steps=1, stop="steps", noise_std=1.0).initial
     without_hidden_weights = [
         priors.NNGP(net),
-        priors.NTK(net),
+        priors.NTK(net, output_scale=1.0),
         priors.ScaleMixture(net, WIDTH),
         priors.StudentT(net),
         priors.RenormalisedKernel(net, WIDTH),

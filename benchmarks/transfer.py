@@ -31,7 +31,7 @@ def pair(seed, shared, inputs, rows, noise_std):
 def main(seeds):
     warnings.simplefilter("ignore", bnn.ConvergenceWarning)
     net = bnn.mlp(2, "relu", 2**0.5, 0.1)
-    accounts = [priors.NNGP(net), priors.NTK(net), bnn.BayesianNetwork(net, WIDTH)]
+    accounts = [priors.NNGP(net), priors.NTK(net, output_scale=1.0), bnn.BayesianNetwork(net, WIDTH)]
     for seed in range(seeds):
         for shared in (True, False):
             which = f"seed {seed}, {'shared' if shared else 'orthogonal'}"

@@ -106,7 +106,7 @@ def layer_stds(net: Serial, values: Values, dtype: jnp.dtype | None = None) -> l
     """Weight and bias standard deviation of every affine layer.
 
     Each is the value of its site, or else the fixed number, or else its prior's median. A value by the name of a
-    layer, such as ``bias_std_1``, takes the place of a fixed number too.
+    layer, such as ``bias_std_1``, takes the place of a fixed number, and of a :class:`Shared` one in that layer, too.
 
     Args:
         net: the architecture.
@@ -123,15 +123,16 @@ def layer_stds(net: Serial, values: Values, dtype: jnp.dtype | None = None) -> l
         [1.5, 2.0]
     """
 
-    def value(site: str, std: StandardDeviation) -> Array:
-        if site in values:
-            return jnp.asarray(values[site], dtype)
+    def value(name: str, site: str | None, std: StandardDeviation) -> Array:
+        for one in (name, site):
+            if one in values:
+                return jnp.asarray(values[one], dtype)
         if isinstance(std, TakenOut):
-            raise ValueError(f"the fixed {site} was taken out of the architecture, and the values have none")
+            raise ValueError(f"the fixed {name} was taken out of the architecture, and the values have none")
         with jax.ensure_compile_time_eval():
             return jnp.asarray(median(std), dtype)
 
     return [
-        (value(w or f"weight_std_{i}", layer.weight_std), value(b or f"bias_std_{i}", layer.bias_std))
+        (value(f"weight_std_{i}", w, layer.weight_std), value(f"bias_std_{i}", b, layer.bias_std))
         for i, (layer, (w, b)) in enumerate(zip(net.affine, std_sites(net), strict=True))
     ]

@@ -27,6 +27,7 @@ from bayes_nn.cli.options import (
     Target,
     TestFraction,
     Widths,
+    chosen_priors,
     named_likelihood,
     named_priors,
     one_line_errors,
@@ -51,7 +52,8 @@ def compare(
     width: Widths = "64",
     depth: Depth = 2,
     priors: Annotated[
-        str | None, typer.Option(help=f"Which to compare, separated by commas: {', '.join(PRIORS)}.")
+        str | None,
+        typer.Option(help=f"Which to compare, separated by commas: {', '.join(PRIORS)}. Left out, the whole ladder."),
     ] = None,
     activation: Activation = "relu",
     weight_std: Std = None,
@@ -70,8 +72,10 @@ def compare(
 ) -> None:
     """Compare priors over functions on a data set, and say what explains the network's gain.
 
-    Fits the NNGP, the NTK, and for every width the scale mixture, frozen features (under Gaussian noise) and the
-    Bayesian network, or the priors named; prints the table and the verdict; writes a report, the result and a picture.
+    Fits every rung between infinite width and hidden features: the NNGP, the NTK, kernels of free scale (scale mixture,
+    Student t), kernels with a lengthscale for every input (RBF, Matern), and the Bayesian network; or the priors named.
+    Those with a width are fitted at every width. Prints the table and the verdict; writes a report, the result and a
+    picture.
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
@@ -81,8 +85,7 @@ def compare(
     held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     chosen_likelihood = named_likelihood(likelihood, noise_std)
-    chosen = priors or ("nngp,ntk,scale-mixture,network" + (",frozen" if chosen_likelihood.conjugate else ""))
-    candidates = named_priors([name.strip() for name in chosen.split(",")], net, whole_numbers(width, "--width"))
+    candidates = chosen_priors(priors, net, whole_numbers(width, "--width"))
     named: dict[str, Any] = {"particles": particles, "islands": islands}
     given = {name: count for name, count in named.items() if count is not None}
     sampler = replace(bnn.inference.SMC(), **given) if given else None
@@ -131,7 +134,8 @@ def sweep(
 ) -> None:
     """Compare the network with its infinite-width limit at several depths and widths.
 
-    Fits the NNGP, the NTK, the scale mixture and the Bayesian network; prints a line for every depth and width.
+    Fits what [bold]compare[/] fits, once where it does not depend on width or depth; prints a line for every depth and
+    width.
 
     Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
     """

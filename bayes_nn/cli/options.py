@@ -11,6 +11,7 @@ import typer
 
 import bayes_nn as bnn
 from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
+from bayes_nn.priors.ladder import ladders
 
 Data = Annotated[
     str,
@@ -47,6 +48,8 @@ PRIORS: dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]] = {
     "student-t": lambda net, width: bnn.priors.StudentT(net),
     "renormalised": bnn.priors.RenormalisedKernel,
     "scale-mixture": bnn.priors.ScaleMixture,
+    "ard-rbf": lambda net, width: bnn.priors.ARDKernel("rbf"),
+    "ard-matern52": lambda net, width: bnn.priors.ARDKernel("matern52"),
     "frozen": bnn.priors.FrozenFeatures,
     "network": bnn.BayesianNetwork,
 }
@@ -88,6 +91,17 @@ def named_priors(names: list[str], net: bnn.Serial, widths: list[int]) -> list[b
             raise ValueError(f"unknown prior {name!r}; choose from {', '.join(PRIORS)}")
     made = [PRIORS[name](net, width) for name in names for width in widths]
     return list({prior.name: prior for prior in made}.values())
+
+
+def chosen_priors(names: str | None, net: bnn.Serial, widths: list[int]) -> list[bnn.priors.Prior]:
+    """Priors by their names, separated by commas, or every rung of the ladder; at every width, without repeats.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if names is None:
+        return ladders([net], widths)
+    return named_priors([name.strip() for name in names.split(",")], net, widths)
 
 
 def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:

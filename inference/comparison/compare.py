@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
+from bayes_nn.architecture.serial import Serial
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.comparison.result import Comparison
@@ -21,19 +22,22 @@ from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.priors.gaussian.gaussian_process import LATENT_JITTER
 from bayes_nn.priors.gaussian.log_marginal import JITTER
+from bayes_nn.priors.ladder import chosen_candidates
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.progress import ConvergenceWarning
 from bayes_nn.runtime.random_keys import checked_key
 
 
 def compare(
-    candidates: Iterable[Prior],
-    X: Any,
-    y: Any,
+    candidates: Iterable[Prior] | None = None,
+    X: Any = None,
+    y: Any = None,
     X_test: Any = None,
     y_test: Any = None,
     key: int | Array = 0,
     *,
+    net: Serial | None = None,
+    width: int | None = None,
     likelihood: Likelihood | None = None,
     standardize: bool = True,
     splits: int | Iterable[RowPair] | None = None,
@@ -46,12 +50,15 @@ def compare(
     """Fit every prior to the same data, estimate its evidence, score it on test data, and judge.
 
     Args:
-        candidates: priors over functions; for a verdict an NNGP and a BayesianNetwork are needed.
+        candidates: priors over functions; for a verdict an NNGP and a BayesianNetwork are needed. None for
+            :func:`bayes_nn.ladder` of ``net`` and ``width``.
         X: training inputs, (N,) or (N, d).
         y: training targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
         X_test: test inputs. The columns of a data frame are matched by name with those of X.
         y_test: test targets.
         key: a JAX key or an integer seed.
+        net: an architecture, in place of candidates, as in ``compare(X=X, y=y, net=net, width=64)``.
+        width: of its hidden layers.
         likelihood: shared by all; ``Gaussian()`` with inferred noise when left out.
         standardize: as in :func:`bayes_nn.fit`.
         splits: a number of random splits with a fifth of the rows held out, or pairs of index arrays
@@ -79,12 +86,14 @@ def compare(
         >>> import bayes_nn as bnn, numpy as np
         >>> X = np.random.default_rng(0).normal(size=(40, 2))
         >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
-        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net, output_scale=1.0)]
         >>> result = bnn.compare(priors, X[:30], X[:30, 0], X[30:], X[30:, 0], likelihood=bnn.Gaussian(0.1))
         >>> result.table.index.name
         'prior'
     """
-    named, default = checked_candidates(candidates), SMCFirst(max_seconds=max_seconds)
+    named, default = chosen_candidates(candidates, net, width), SMCFirst(max_seconds=max_seconds)
+    if X is None or y is None:
+        raise ValueError("X and y are needed: compare(candidates, X, y), or compare(X=X, y=y, net=net, width=64)")
     likelihood = checked_likelihood(likelihood).of_targets(y, *([] if y_test is None else [y_test]))
     dataset = Dataset.of(X, y, likelihood, standardize, duplicates)
     parts = splits_of(dataset, X_test, y_test, splits, key, standardize)
@@ -96,33 +105,6 @@ def compare(
         for reason in row.reasons:
             warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
     return result
-
-
-def checked_candidates(candidates: Iterable[Prior]) -> dict[str, Prior]:
-    """Priors by unique name.
-
-    Args:
-        candidates: priors; anything that yields them, such as a generator.
-
-    Raises:
-        ValueError: if there are none, or one is not a prior.
-
-    Example:
-        >>> import bayes_nn as bnn
-        >>> nngp = bnn.priors.NNGP(bnn.mlp(depth=1))
-        >>> list(checked_candidates(prior for prior in [nngp, nngp]))
-        ['NNGP(relu, depth=1)', 'NNGP(relu, depth=1) #2']
-    """
-    given = () if isinstance(candidates, Prior) or not isinstance(candidates, Iterable) else tuple(candidates)
-    if not given:
-        raise ValueError("candidates must be a list of at least one prior, such as [priors.NNGP(net)]")
-    named: dict[str, Prior] = {}
-    for prior in given:
-        if not isinstance(prior, Prior):
-            raise ValueError(f"every candidate must be a prior such as priors.NNGP(net); got {prior!r}")
-        repeats = sum(other.name == prior.name for other in named.values())
-        named[prior.name if not repeats else f"{prior.name} #{repeats + 1}"] = prior
-    return named
 
 
 def compare_datasets(

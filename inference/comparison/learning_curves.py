@@ -13,12 +13,13 @@ from matplotlib.figure import FigureBase
 
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.data.likelihoods.likelihood import Likelihood
-from bayes_nn.inference.comparison.compare import checked_candidates, compare_datasets
+from bayes_nn.inference.comparison.compare import compare_datasets
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.splits import Split
 from bayes_nn.inference.posterior.fit import checked_likelihood
 from bayes_nn.inference.report.learning_curve_plot import plot_learning_curves
 from bayes_nn.inference.sampling.smc import SMC
+from bayes_nn.priors.ladder import chosen_candidates
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.progress import ConvergenceWarning, progress_bar
 from bayes_nn.runtime.random_keys import checked_key
@@ -146,7 +147,7 @@ def learning_curves(
         >>> curves.frame.rows.tolist()
         [5, 20]
     """
-    named = checked_candidates(candidates)
+    named = chosen_candidates(candidates)
     likelihood = checked_likelihood(likelihood).of_targets(y, y_test)
     dataset = Dataset.of(X, y, likelihood, standardize, duplicates)
     tests = dataset.test_pair(X_test, y_test)

@@ -46,7 +46,7 @@ class Comparison:
         >>> import bayes_nn as bnn
         >>> X = np.random.default_rng(0).normal(size=(40, 2))
         >>> net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
-        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net)]
+        >>> priors = [bnn.priors.NNGP(net), bnn.priors.NTK(net, output_scale=1.0)]
         >>> result = bnn.compare(priors, X[:30], X[:30, 0], X[30:], X[30:, 0], likelihood=bnn.Gaussian(0.1))
         >>> list(result.table.columns)[:4]
         ['log_evidence', 'mcse', 'log_bayes_factor', 'probability']

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,8 @@ from bayes_nn.architecture.serial import Serial, checked_net, checked_width
 from bayes_nn.inference.comparison.compare import compare
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.report.sweep_plot import plot_sweep
-from bayes_nn.priors import NNGP, NTK, BayesianNetwork, Prior, ScaleMixture
+from bayes_nn.priors.ladder import ladders
+from bayes_nn.priors.prior import Prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def sweep(
     key: int | Array = 0,
     **settings: Any,
 ) -> Sweep:
-    """Compare NNGP, NTK, scale mixture and network at every architecture and width.
+    """Compare :func:`bayes_nn.ladder` at every architecture and width; what has no width is fitted once.
 
     Feature information falls like 1/width and the network tends to the NNGP: whether a gain holds over a range of
     widths says more than one width does.
@@ -93,17 +93,16 @@ def sweep(
     widths = list(dict.fromkeys(checked_width(width, 1)[0] for width in widths))
     if not widths:
         raise ValueError("widths is empty: pass at least one, such as [16, 64]")
-    groups = {name: [_without_width(net), *(_of_width(net, n) for n in widths)] for name, net in named.items()}
-    candidates = [prior for own in groups.values() for prior in chain(*own)]
+    groups = {name: ladders([net], widths) for name, net in named.items()}
+    candidates = ladders(named.values(), widths)
     whole = compare(candidates, X, y, X_test, y_test, key, **settings)
-    # Posteriors come in the order of the candidates; equal priors are told apart by their place.
-    names = dict(zip(map(id, candidates), whole.posteriors, strict=True))
+    # Posteriors come in the order of the candidates.
+    names = dict(zip(candidates, whole.posteriors, strict=True))
     comparisons, rows = {}, {}
     for name, own in groups.items():
-        without, *of_width = ([names[id(prior)] for prior in group] for group in own)
-        comparisons[name] = _part(whole, [*without, *chain(*of_width)])
-        for width, finite in zip(widths, of_width, strict=True):
-            rows[name, width] = _row(_part(whole, [*without, *finite]))
+        comparisons[name] = _part(whole, [names[prior] for prior in own])
+        for width in widths:
+            rows[name, width] = _row(_part(whole, [names[prior] for prior in own if _is_of(prior, width)]))
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["architecture", "width"])
     return Sweep(table, comparisons)
@@ -124,12 +123,10 @@ def _checked_nets(nets: tuple[Serial, ...]) -> dict[str, Serial]:
     return named
 
 
-def _without_width(net: Serial) -> list[Prior]:
-    return [NNGP(net), NTK(net)]
-
-
-def _of_width(net: Serial, width: int) -> list[Prior]:
-    return [ScaleMixture(net, width), BayesianNetwork(net, width)]
+def _is_of(prior: Prior, width: int) -> bool:
+    """Whether a prior belongs to a row of the table: those that have a width, to that of the row alone."""
+    widths = getattr(prior, "widths", ())
+    return not widths or set(widths) == {width}
 
 
 def _part(whole: Comparison, names: list[str]) -> Comparison:

@@ -119,4 +119,5 @@ def _reminders(involved: Sequence[PriorResult], splits: int) -> list[str]:
     reminders += [
         f"the evidence of {row.name} is approximate: {row.approximation}" for row in involved if row.approximation
     ]
+    reminders += [f"{row.name}: {row.caveat}" for row in involved if row.caveat]
     return reminders

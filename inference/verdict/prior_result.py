@@ -44,6 +44,7 @@ class PriorResult:
         rung: of the ladder of priors, 0 to 3; None for priors on none.
         bounds_by_split: how low and how high the evidence may be in every split, nats; empty in files of earlier
             versions.
+        caveat: how the prior differs from what it describes; empty where it does not.
         lpd_mcse_by_split: Monte-Carlo error of the mean log predictive density in every split, nats per test point;
             empty without test data.
 
@@ -81,6 +82,7 @@ class PriorResult:
     rung: int | None = None
     bounds_by_split: tuple[tuple[float, float], ...] = ()
     lpd_mcse_by_split: tuple[float, ...] = ()
+    caveat: str = ""
 
     @property
     def log_evidence(self) -> float:

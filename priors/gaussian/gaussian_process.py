@@ -69,6 +69,11 @@ class KernelProcess:
     K_new: Any = None
     k_new: Any = None
 
+    def times(self, scale: Float[Array, ""]) -> "KernelProcess":
+        """The process whose kernel is multiplied by a scale."""
+        new = (None, None) if self.K_new is None else (scale * self.K_new, scale * self.k_new)
+        return KernelProcess(scale * self.K, *new)
+
     def log_marginal(self, Y: Float[Array, "N C"], noise_variance: Float[Array, ""]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, summed over outputs. It has no derivative in ``Y``."""
         return kernel_log_marginal(self.K, Y, noise_variance + JITTER)

@@ -20,8 +20,8 @@ SMALL = inference.SMC(particles=32, islands=2)
 def result(small_data):
     X, y = small_data
     candidates = [
-        priors.NNGP(NET), priors.NTK(NET), priors.ScaleMixture(NET, 6), priors.FrozenFeatures(NET, 6),
-        bnn.BayesianNetwork(NET, 6),
+        priors.NNGP(NET), priors.NTK(NET, output_scale=1.0), priors.ScaleMixture(NET, 6),
+        priors.FrozenFeatures(NET, 6), bnn.BayesianNetwork(NET, 6),
     ]  # fmt: skip
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     return bnn.compare(candidates, frame[:20], y[:20], frame[20:], y[20:], likelihood=bnn.Gaussian(0.3), sampler=SMALL)
@@ -150,7 +150,9 @@ def test_monte_carlo_error_of_the_mean_density_by_leaving_out_chains():
 
 
 def test_splits_average_the_evidence_and_pool_the_test_points(small_data, tmp_path):
-    result = bnn.compare([priors.NNGP(NET), priors.NTK(NET)], *small_data, likelihood=bnn.Gaussian(0.3), splits=3)
+    result = bnn.compare(
+        [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)], *small_data, likelihood=bnn.Gaussian(0.3), splits=3
+    )
     row = result.rows[0]
     assert len(row.log_evidence_by_split) == len(row.lpd_test) == 3
     assert row.log_evidence == pytest.approx(np.mean(row.log_evidence_by_split))
@@ -183,7 +185,7 @@ def test_paired_error_is_over_points_or_over_splits():
 
 def test_a_generator_of_candidates_is_taken_once(small_data):
     X, y = small_data
-    candidates = [priors.NNGP(NET), priors.NTK(NET)]
+    candidates = [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)]
     given = bnn.compare((prior for prior in candidates), X, y, likelihood=bnn.Gaussian(0.3))
     assert list(given.posteriors) == [prior.name for prior in candidates]
     pd.testing.assert_frame_equal(
@@ -252,11 +254,18 @@ def test_a_file_of_the_version_before_loads(result, tmp_path):
         "name", "kind", "learns_features", "has_hidden_weights", "log_evidence_by_split", "mcse_by_split", "method",
         "reasons", "rmse", "feature_information", "feature_information_mcse", "seconds", "details", "accuracy",
         "sampler_reasons", "peeks", "approximation", "degrees_of_freedom_by_split", "unbiased", "rung",
-        "bounds_by_split", "lpd_mcse_by_split",
+        "bounds_by_split", "lpd_mcse_by_split", "caveat",
     }  # fmt: skip
     for group in tree.children.values():
         plain = json.loads(group.attrs["row"])
-        for name in ("degrees_of_freedom_by_split", "unbiased", "rung", "bounds_by_split", "lpd_mcse_by_split"):
+        for name in (
+            "degrees_of_freedom_by_split",
+            "unbiased",
+            "rung",
+            "bounds_by_split",
+            "lpd_mcse_by_split",
+            "caveat",
+        ):
             del plain[name]
         group.attrs["row"] = json.dumps(plain)
     tree.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")

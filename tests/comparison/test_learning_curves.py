@@ -14,7 +14,7 @@ from bayes_nn.priors.gaussian.log_marginal import JITTER
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 NOISE = bnn.Gaussian(0.3)
 SIZES = (5, 12, 20)
-CANDIDATES = [priors.NNGP(NET), priors.NTK(NET)]
+CANDIDATES = [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)]
 COLUMNS = ["account", "rows", "repeat", "log_evidence", "mcse", "lpd_test", "lpd_test_se", "rmse", "reliable"]
 
 

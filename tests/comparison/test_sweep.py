@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayes_nn as bnn
-from bayes_nn import inference, priors
+from bayes_nn import inference
 from bayes_nn.inference.sampling import smc_run
 
 FEW = {"likelihood": bnn.Gaussian(0.5), "sampler": inference.SMC(particles=16, islands=2), "progress": False}
@@ -43,13 +43,20 @@ def test_rows_are_verdicts_on_one_width(found):
         assert row.gain == pytest.approx(gain)
 
 
+def test_what_has_no_width_or_architecture_is_fitted_once(found):
+    """Of seven rungs at two depths and two widths, two have no architecture and three no width."""
+    rows = [set(comparison.table.index) for comparison in found.comparisons.values()]
+    assert [len(own) for own in rows] == [9, 9]
+    assert rows[0] & rows[1] == {"ARDKernel(RBF)", "ARDKernel(Matern 5/2)"}
+
+
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_one_width_is_a_plain_comparison(data):
     """The same priors in the same order under the same key, so the same numbers."""
     net = bnn.mlp(1, weight_std=1.4, bias_std=0.1)
     swept = inference.sweep(net, [3], *data, key=3, **FEW)
-    candidates = [priors.NNGP(net), priors.NTK(net), priors.ScaleMixture(net, 3), bnn.BayesianNetwork(net, 3)]
-    verdict = bnn.compare(candidates, *data, key=3, **FEW).verdict
+    X, y, X_test, y_test = data
+    verdict = bnn.compare(X=X, y=y, X_test=X_test, y_test=y_test, key=3, net=net, width=3, **FEW).verdict
     row = swept.table.iloc[0]
     assert (row.verdict, row.gain, row.gain_se) == (verdict.outcome, verdict.gain, verdict.gain_error)
 
@@ -72,8 +79,7 @@ def test_a_sweep_stopped_by_hand_goes_on(data, found, tmp_path, monkeypatch):
     names.clear()
     monkeypatch.setattr(smc_run, "run_smc", lambda *a, **b: names.append(a[0].prior.name) or run(*a, **b))
     again = inference.sweep(nets, [2, 3], *data, checkpoint=tmp_path / "run", **FEW)
-    assert names == ["BayesianNetwork(relu, depth=2, width=2)", "ScaleMixture(relu, depth=2, width=3)",
-                     "BayesianNetwork(relu, depth=2, width=3)"]  # fmt: skip
+    assert names == [f"BayesianNetwork(relu, depth=2, width={width})" for width in (2, 3)]
     pd.testing.assert_frame_equal(again.table, found.table)
 
 

@@ -57,7 +57,7 @@ def test_wide_networks_give_the_infinite_width_kernel(data):
     """64 networks of width 1024: entries within 2 % of the largest; at width 16, 8 networks miss that."""
     X, *_ = data
     net = fixed()
-    limit = np.asarray(priors.NTK(net).process({}, X).K)
+    limit = np.asarray(priors.NTK(net, output_scale=1.0).process({}, X).K)
     wide, narrow = (
         priors.EmpiricalNTK(net, ensemble(net, members, width)).process({"output_std": 1.0}, X).K
         for members, width in ((64, 1024), (8, 16))

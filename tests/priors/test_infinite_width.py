@@ -7,6 +7,7 @@ import lineax as lx
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from scipy import stats
 
 import bayes_nn as bnn
 from bayes_nn import priors
@@ -103,7 +104,8 @@ def check_gradient(problem, u, step=1e-5):
 def test_gradient_of_the_evidence_agrees_with_finite_differences(diabetes, activation):
     """In every weight_std, bias_std and the noise_std; the NTK, whose recursion holds the NNGP's."""
     X, y = jnp.asarray(diabetes[0][:60]), jnp.asarray(diabetes[1][:60, None])
-    problem = CollapsedProblem.of(priors.NTK(bnn.mlp(depth=2, activation=activation)), X, y, bnn.Gaussian())
+    prior = priors.NTK(bnn.mlp(depth=2, activation=activation), output_scale=1.0)
+    problem = CollapsedProblem.of(prior, X, y, bnn.Gaussian())
     check_gradient(problem, problem.sample_prior(jax.random.key(3)))
 
 
@@ -130,6 +132,41 @@ def test_ntk_of_a_linear_network_by_hand():
     X = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
     net = bnn.mlp(depth=2, activation="identity", weight_std=1.0, bias_std=0.0)
     np.testing.assert_allclose(kernel_matrix(net, {}, X, kind="ntk"), 3 * kernel_matrix(net, {}, X), rtol=1e-13)
+
+
+def test_the_median_scale_brings_the_ntk_to_the_variance_of_the_nngp():
+    """Exactly in a linear network without biases, within a quarter with ReLU and biases."""
+    X = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
+    for net, tolerance in (
+        (bnn.mlp(3, "identity", weight_std=1.0, bias_std=0.0), 1e-12),
+        (bnn.mlp(3, "relu", weight_std=2**0.5, bias_std=0.3), 0.25),
+    ):
+        ratio = np.diag(priors.NTK(net).process({}, X).K) / np.diag(priors.NNGP(net).process({}, X).K)
+        np.testing.assert_allclose(ratio, 1.0, rtol=tolerance)
+
+
+def test_the_scale_of_the_ntk_multiplies_its_kernel(small_data):
+    X, y = map(jnp.asarray, small_data)
+    net = bnn.mlp(2, weight_std=1.4, bias_std=0.2)
+    K = np.asarray(priors.NTK(net).kernel.gram(X).as_matrix())
+    np.testing.assert_array_equal(priors.NTK(net, output_scale=3.0).kernel.gram(X).as_matrix(), K)
+    for prior, values in (
+        (priors.NTK(net, output_scale=0.5), {}),
+        (priors.NTK(net, output_scale=dist.Gamma(2.0, 2.0)), {"output_scale": 0.5}),
+    ):
+        problem = CollapsedProblem.of(prior, X, y[:, None], bnn.Gaussian(0.3))
+        expected = stats.multivariate_normal(np.zeros(30), 0.5 * K + 0.09 * np.eye(30)).logpdf(y)
+        assert float(problem.log_likelihood_of(values)) == pytest.approx(expected, abs=1e-3)
+        found = prior.process(prior.numbers() | values, X[:20], X[20:])
+        np.testing.assert_allclose(found.K_new, 0.5 * K[20:, :20], rtol=1e-6)
+        np.testing.assert_allclose(found.k_new, 0.5 * np.diag(K)[20:], rtol=1e-12)
+    one, other = priors.NTK(net, output_scale=1.0), priors.NTK(net, output_scale=2)
+    assert one != other
+    assert one.without_numbers() == other.without_numbers()
+    assert one.hyperparameters() == {}
+    for bad in (0.0, -1.0, dist.Normal(0.0, 1.0)):
+        with pytest.raises(ValueError, match="output_scale must be"):
+            priors.NTK(net, output_scale=bad)
 
 
 def conv_net(*head, padding="SAME", weight_std=None, bias_std=None):

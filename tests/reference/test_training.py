@@ -1,6 +1,7 @@
 """Trained infinite ensembles, Gaussian-process regression and empirical NTKs against outside figures."""
 
 import json
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,7 +37,7 @@ def test_gradient_flow_matches(predictions, trained):
 
 @pytest.mark.parametrize("kind", ["nngp", "ntkgp"])
 def test_bayesian_predictions_match(predictions, kind):
-    make = {"ntkgp": priors.NTK, "nngp": priors.NNGP}[kind]
+    make = {"ntkgp": partial(priors.NTK, output_scale=1.0), "nngp": priors.NNGP}[kind]
     for entry, net, X, figures in predictions:
         name = entry["name"]
         process = make(net).process({}, X[:16], X[16:])

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.sweep import Sweep
+from bayes_nn.inference.verdict.mixture import describe_mixture
 
 #: Columns of a terminal from which on the whole table is printed; the report always has all of it.
 WIDE = 130
@@ -44,6 +45,8 @@ def show_comparison(result: Comparison) -> None:
     for row in result.rows:
         for reason in row.reasons:
             console.print(f"[yellow]{row.name}: {reason}[/]", highlight=False)
+    if result.feature_free is not None:
+        console.print(describe_mixture(result.feature_free), highlight=False)
     console.print(str(result.verdict), highlight=False)
 
 

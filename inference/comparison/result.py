@@ -23,7 +23,7 @@ from bayes_nn.inference.report.page import KernelScores, Page, write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
 from bayes_nn.inference.report.waterfall_plot import plot_waterfall
 from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
-from bayes_nn.inference.verdict.mixture import feature_free_mixture
+from bayes_nn.inference.verdict.mixture import describe_mixture, feature_free_mixture
 from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.inference.verdict.verdict import Verdict
 from bayes_nn.priors.finite_width import BayesianNetwork
@@ -200,6 +200,7 @@ class Comparison:
             n_train=self.n_train,
             standardized=self.standardized,
             accuracy="accuracy" in self.table,
+            mixture="" if self.feature_free is None else describe_mixture(self.feature_free),
             waterfall=self.plot_waterfall() if self.verdict.shares else None,
             evidence=self.plot_evidence(),
             predictions=self.plot_predictions() if self.y_test else None,
@@ -233,7 +234,8 @@ class Comparison:
         )
 
     def __str__(self) -> str:
-        return f"{self.table.round(3).to_string()}\n{self.verdict}"
+        together = [] if self.feature_free is None else [describe_mixture(self.feature_free)]
+        return "\n".join([self.table.round(3).to_string(), *together, str(self.verdict)])
 
 
 def load(path: str | Path) -> Comparison:

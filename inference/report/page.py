@@ -47,6 +47,7 @@ class Page:
         standardized: whether the evidence is that of the standardised y.
         accuracy: whether y is a label.
         evidence: figure of evidences and test scores.
+        mixture: what all feature-free priors as one are worth, in a sentence; empty where not known.
         waterfall: figure of what every rung recovers of the network's gain; None where that is not known.
         predictions: figure of predictions on test data; None without.
         kernels: of the judged network, before and after the data; empty where they are not known.
@@ -64,6 +65,7 @@ class Page:
     standardized: bool
     accuracy: bool
     evidence: Figure
+    mixture: str = ""
     waterfall: Figure | None = None
     predictions: Figure | None = None
     kernels: Sequence[KernelScores] = ()

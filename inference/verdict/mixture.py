@@ -11,6 +11,20 @@ from bayes_nn.inference.verdict.rungs import is_feature_free
 NAME = "all feature-free priors"
 
 
+def describe_mixture(mixture: PriorResult) -> str:
+    """The evidence of the mixture and the posterior weights of its parts, in a line.
+
+    Args:
+        mixture: from :func:`feature_free_mixture`.
+    """
+    weights = sorted(mixture.details["weights"].items(), key=lambda item: -item[1])
+    parts = ", ".join(f"{name} {weight:.2f}" for name, weight in weights if weight >= 0.005)
+    return (
+        f"{mixture.name} as one, with equal weights: log evidence {mixture.log_evidence:.2f} +- {mixture.mcse:.2f}; "
+        f"posterior weights {parts}"
+    )
+
+
 def feature_free_mixture(rows: Sequence[PriorResult]) -> PriorResult | None:
     """The mixture of all feature-free priors whose evidence is exact given z; None for fewer than two.
 

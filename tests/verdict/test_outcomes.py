@@ -235,6 +235,7 @@ def test_the_mixture_of_feature_free_priors():
     assert mixture.log_evidence == pytest.approx(np.log(np.mean(np.exp(each))))
     assert mixture.log_evidence >= each.max() - np.log(3)
     assert sum(mixture.details["weights"].values()) == pytest.approx(1.0)
+    assert f"posterior weights InputMetric {mixture.details['weights'][METRIC]:.2f}" in str(result)
     assert mixture.details["weights"][METRIC] == pytest.approx(np.exp(-114.0) / np.exp(each).sum())
 
 

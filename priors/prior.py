@@ -154,7 +154,7 @@ class GaussianProcessMixture(Prior):
         return {self.function_site: standard_normal((len(X), outputs))}
 
     def latents(self, likelihood: Likelihood, X: Float[Array, "N *shape"], outputs: int) -> Latents:
-        """All of z: hyperparameters (the noise too), :meth:`shape_latents`, and what f is linear in if it is sampled."""
+        """All of z: hyperparameters (the noise too), :meth:`shape_latents`, and what a sampled f is linear in."""
         latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.shape_latents(X.shape[1:])
         return latents if likelihood.conjugate else latents | self.function_weights(X, outputs)
 

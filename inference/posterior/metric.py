@@ -26,8 +26,8 @@ class LearnedMetric:
 
     All of it is on the scale that the model sees, where by default every column has mean 0 and standard deviation 1
     over the training rows: an entry says what a change by one standard deviation of its input does. Rows of A are
-    identified up to signs and rotations, M is without them. The standard deviations of the architecture may scale M as a whole, so
-    relevances are shares of its trace.
+    identified up to signs and rotations; M has neither. The standard deviations of the architecture may scale M as a
+    whole, so relevances are shares of its trace.
 
     Attributes:
         name: of the prior.

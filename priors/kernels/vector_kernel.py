@@ -1,9 +1,9 @@
 """The NNGP kernel's Gram matrix of vectors, with a derivative in the vectors that is written out.
 
 Between vectors every layer acts on each pair of inputs by itself: with the first covariances G, the matrix is
-``K_ij = f(G_ij, G_ii, G_jj)``. So a gradient in K is pulled back entry by entry to one in G, and ``G = Z Z'/r`` takes it
-to Z by one product of matrices. Both ways go tile by tile over one triangle of the matrix; what a tile needs is computed again on
-the way back rather than stored, so that memory does not grow.
+``K_ij = f(G_ij, G_ii, G_jj)``. So a gradient in K is pulled back entry by entry to one in G, and ``G = Z Z'/r`` takes
+it to Z by one product of matrices. Both ways go tile by tile over one triangle of the matrix; what a tile needs is
+computed again on the way back rather than stored, so that memory does not grow.
 """
 
 from functools import partial

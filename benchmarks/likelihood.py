@@ -4,9 +4,13 @@ Run with ``python benchmarks/likelihood.py``. The gradient of ``log p(y | z)`` i
 depth 2, float64, for a batch of 128 particles spread over all devices, one BLAS thread each. The first table compares
 it with its floating-point operations at the rate of large matrix products on the same cores, the second, on one
 device, with the gradient of NumPyro's LowRankMultivariateNormal. The third gives the time in either precision, all
-devices at work, of the derivatives in the features alone, with matrices inverted in blocks and by LAPACK at once.
+devices at work, of the derivatives in the features alone, with matrices inverted in blocks and by LAPACK at once. The
+fourth is of the NNGP of linearly transformed inputs, on one device, in all entries of the metric and all standard
+deviations: the derivative of the kernel by autodiff and written out, and that of trajectories, in single precision. It
+alone is printed by ``python benchmarks/likelihood.py metric``.
 """
 
+import sys
 from unittest import mock
 
 import bayes_nn as bnn
@@ -19,7 +23,9 @@ import numpyro.distributions as dist  # noqa: E402
 from timing import best_seconds  # noqa: E402
 
 from bayes_nn.inference.problem.collapsed import CollapsedProblem  # noqa: E402
-from bayes_nn.priors import log_marginal  # noqa: E402
+from bayes_nn.priors import InputMetric, input_metric  # noqa: E402
+from bayes_nn.priors.gaussian import log_marginal  # noqa: E402
+from bayes_nn.priors.kernels.kernel_recursion import kernel_matrix  # noqa: E402
 from bayes_nn.runtime.devices import map_over_devices  # noqa: E402
 from bayes_nn.runtime.environment import one_blas_thread_per_device  # noqa: E402
 
@@ -92,7 +98,42 @@ def blocks(rows, width, dtype):
     return milliseconds
 
 
+def of_metric(rows, rank, net):
+    """Milliseconds of a gradient: by autodiff through the kernel, with it written out, and in a trajectory."""
+    X = jax.random.normal(jax.random.key(0), (rows, 20))
+    y = jnp.sin(2.0 * X[:, :1]) + 0.3 * jax.random.normal(jax.random.key(1), (rows, 1))
+    problem = CollapsedProblem.of(InputMetric(net, rank), X, y, bnn.Gaussian())
+    u = problem.sample_prior(jax.random.key(2), (PARTICLES,))
+
+    def double(problem, u):
+        return jax.lax.map(problem.log_likelihood_and_gradient, u)
+
+    jax.clear_caches()
+    with mock.patch.object(input_metric, "gram_of_vectors", kernel_matrix):
+        plain = per_gradient(double, problem, u)
+    jax.clear_caches()
+    rounded = per_gradient(lambda problem, u: jax.lax.map(lambda u: problem.gradients(u, 0.1), u), problem, u)
+    return plain, per_gradient(double, problem, u), rounded
+
+
+def metric_table():
+    print(f"{'N':>5} {'net':>8} {'rank':>5} {'autodiff':>9} {'ours':>9} {'ratio':>6} {'single':>9}   ms, one device")
+    for rows in (200, 1000):
+        for net in (bnn.mlp(2, "relu"), bnn.mlp(1, "erf")):
+            for rank in (2, None):
+                with one_blas_thread_per_device():
+                    plain, ours, single = of_metric(rows, rank, net)
+                name = f"{net.name.split(',')[0]} {net.depth}"
+                row = (
+                    f"{rows:5d} {name:>8} {rank or 'ARD':>5} {plain:9.3f} {ours:9.3f} {ours / plain:6.2f} {single:9.3f}"
+                )
+                print(row, flush=True)
+
+
 def main():
+    if sys.argv[1:] == ["metric"]:
+        metric_table()
+        return
     rate = matrix_rate()
     print(f"large matrix products: {rate / 1e9:.1f} Gflop/s on {jax.local_device_count()} devices")
     print(f"{'N':>5} {'width':>6} {'ms':>8} {'arithmetic ms':>14} {'ratio':>7}   per gradient, all devices")
@@ -117,6 +158,7 @@ def main():
             with one_blas_thread_per_device():
                 a, b = blocks(rows, width, dtype)
             print(f"{rows:5d} {width:6d} {dtype.__name__:>9} {a:9.3f} {b:9.3f} {a / b:7.2f}", flush=True)
+    metric_table()
 
 
 if __name__ == "__main__":

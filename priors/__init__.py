@@ -5,6 +5,7 @@ from bayes_nn.priors.empirical_kernel import EmpiricalNTK
 from bayes_nn.priors.finite_width import BayesianNetwork, FrozenFeatures
 from bayes_nn.priors.gradient_flow import GradientFlow, gradient_flow
 from bayes_nn.priors.infinite_width import NNGP, NTK
+from bayes_nn.priors.input_metric import InputMetric
 from bayes_nn.priors.kernel_prior import KernelPrior
 from bayes_nn.priors.kernels.empirical_ntk import empirical_ntk
 from bayes_nn.priors.ladder import ladder
@@ -22,6 +23,7 @@ __all__ = [
     "FrozenFeatures",
     "GaussianProcessMixture",
     "GradientFlow",
+    "InputMetric",
     "KernelPrior",
     "NumPyroPrior",
     "Prior",

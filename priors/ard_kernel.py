@@ -8,7 +8,6 @@ from jaxtyping import Array, Float
 
 from bayes_nn.architecture.network import standard_normal
 from bayes_nn.architecture.standard_deviations import StandardDeviation, checked_std, is_inferred, prior_of
-from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.prior import GaussianProcessMixture, Latents
 
@@ -111,11 +110,6 @@ class ARDKernel(GaussianProcessMixture):
         """The standard-normal relevance of every input, which trajectories turn."""
         self.check_inputs(input_shape)
         return {RELEVANCE: standard_normal(input_shape)}
-
-    def latents(self, likelihood: Likelihood, X: Float[Array, "N d"], outputs: int) -> Latents:
-        """All of z: the variance, those of the likelihood, the relevance of every input, and a sampled f."""
-        latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.shape_latents(X.shape[1:])
-        return latents if likelihood.conjugate else latents | self.function_weights(X, outputs)
 
     def lengthscales(self, relevance: Float[Array, "*batch d"]) -> Float[Array, "*batch d"]:
         """Lengthscales on the scale of the inputs that the model sees, standardised by default.

@@ -7,6 +7,7 @@ from bayes_nn.architecture.serial import Serial, checked_net
 from bayes_nn.priors.ard_kernel import ARDKernel
 from bayes_nn.priors.finite_width import BayesianNetwork
 from bayes_nn.priors.infinite_width import NNGP, NTK
+from bayes_nn.priors.input_metric import InputMetric
 from bayes_nn.priors.prior import Prior
 from bayes_nn.priors.scaled_nngp import ScaleMixture, StudentT
 
@@ -15,7 +16,8 @@ def ladder(net: Serial, width: int) -> list[Prior]:
     """Every prior that a network of this architecture and width should be compared with, and the network.
 
     In the order of what the data may change: the infinite-width kernels, their scale (:class:`ScaleMixture`,
-    :class:`StudentT`), the metric of their inputs (:class:`ARDKernel`, RBF and Matern 5/2), hidden features
+    :class:`StudentT`), the metric of their inputs (:class:`InputMetric`,
+    one scale per input and rank 2; :class:`ARDKernel`, RBF and Matern 5/2), hidden features
     (:class:`BayesianNetwork`). The lowest one that does as well as the network explains its gain. What is for vectors
     only is left out where a layer of the architecture reads positions.
 
@@ -37,12 +39,16 @@ def ladder(net: Serial, width: int) -> list[Prior]:
         NTK(relu, depth=1)
         ScaleMixture(relu, depth=1, width=16)
         StudentT(relu, depth=1, df=4)
+        InputMetric(relu, depth=1, ARD)
+        InputMetric(relu, depth=1, rank=2)
         ARDKernel(RBF)
         ARDKernel(Matern 5/2)
         BayesianNetwork(relu, depth=1, width=16)
     """
     net = checked_net(net)
-    metrics = [] if _reads_positions(net.layers) else [ARDKernel("rbf"), ARDKernel("matern52")]
+    metrics: list[Prior] = []
+    if not _reads_positions(net.layers):
+        metrics = [InputMetric(net), InputMetric(net, rank=2), ARDKernel("rbf"), ARDKernel("matern52")]
     return [NNGP(net), NTK(net), ScaleMixture(net, width), StudentT(net), *metrics, BayesianNetwork(net, width)]
 
 

@@ -147,13 +147,20 @@ class GaussianProcessMixture(Prior):
         """Hidden weights by site name for inputs of a shape; none for kernel priors."""
         return {}
 
+    def shape_latents(self, input_shape: tuple[int, ...]) -> Latents:
+        """Many standard-normal latents by site name that change the kernel's shape, and that trajectories turn.
+
+        Hidden weights, or the entries of an input metric; none where only hyperparameters change the kernel.
+        """
+        return self.hidden_weights(input_shape)
+
     def function_weights(self, X: Float[Array, "N *shape"], outputs: int) -> Latents:
         """The standard-normal latents that f is linear in given z: the whitened f, or a network's readout."""
         return {self.function_site: standard_normal((len(X), outputs))}
 
     def latents(self, likelihood: Likelihood, X: Float[Array, "N *shape"], outputs: int) -> Latents:
-        """All of z: hyperparameters (the noise too), hidden weights, and where f is sampled what it is linear in."""
-        latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.hidden_weights(X.shape[1:])
+        """All of z: hyperparameters (the noise too), :meth:`shape_latents`, and what a sampled f is linear in."""
+        latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.shape_latents(X.shape[1:])
         return latents if likelihood.conjugate else latents | self.function_weights(X, outputs)
 
     def model(self, likelihood: Likelihood) -> Callable:

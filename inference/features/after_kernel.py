@@ -198,7 +198,7 @@ def _mean_process(
     posterior: Posterior, problem: CollapsedProblem, X_new: Array | None, report: Report
 ) -> KernelProcess:
     """The kernel matrices of a prior averaged over draws of what they depend on."""
-    if not (problem.prior.hyperparameters() or problem.has_hidden_weights):
+    if not (problem.prior.hyperparameters() or problem.has_shape_latents):
         return kernels_of(problem, {}, X_new)
     total: Any = 0.0
     for values, cut in pieces(posterior):

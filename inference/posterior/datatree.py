@@ -21,8 +21,8 @@ PRIOR_DRAWS = 500
 def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTree:
     """The posterior as a DataTree that every ArviZ function reads.
 
-    Groups: ``posterior`` (hyperparameters, hidden weights, and, drawn exactly given them, the readout and
-    f at the training inputs, all on the model's scale), ``sample_stats``, ``posterior_predictive``,
+    Groups: ``posterior`` (hyperparameters, hidden weights or an input metric, and, drawn exactly given them, the
+    readout and f at the training inputs, all on the model's scale), ``sample_stats``, ``posterior_predictive``,
     ``log_likelihood`` (pointwise, given the drawn f) and ``observed_data`` on the user's scale (labels as numbers
     of classes), ``constant_data`` (inputs on the user's scale), and ``prior`` and ``prior_predictive``, the same
     drawn from the prior. For SMC, chains are islands and draws are particles. Among the attributes are the log
@@ -131,7 +131,7 @@ def _from_prior(problem: Problem, _: None, draw: tuple, key: Array) -> tuple[dic
 
 
 def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> list[str]:
-    """Dimension names of hidden weights, biases, the readout and the whitened f."""
+    """Dimension names of hidden weights, biases, the readout, the whitened f and an input metric."""
     ndim, layer = variables[name].ndim - 2, name.rsplit("_", 1)[-1]
     if name.startswith("hidden_weight"):
         if layer == "0" and not spatial:
@@ -141,5 +141,7 @@ def _weight_dims(name: str, variables: dict[str, np.ndarray], spatial: int) -> l
         return [f"unit_{int(layer) - 1}" if chained else f"fan_in_{layer}", f"unit_{layer}"]
     if name.startswith("hidden_bias"):
         return [f"unit_{layer}"]
+    if name == "metric":
+        return ["metric_row", "column"][-ndim:]
     functions = {"readout": ["feature", "readout_output"], "whitened_f": ["row", "output"]}
     return functions.get(name, [])[:ndim]

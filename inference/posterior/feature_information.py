@@ -1,4 +1,4 @@
-"""Feature information: how far the data moved the hidden weights from their prior, and what the rest of z took."""
+"""Feature information: how far the data moved what shapes the kernel from its prior, and what the rest of z took."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,8 +16,11 @@ from bayes_nn.inference.problem.evidence import Evidence
 class FeatureInformation:
     """An estimate of I = KL( p(hidden weights | D) || p(hidden weights) ), and the decomposition it is part of.
 
+    Under an :class:`~bayes_nn.priors.InputMetric` the metric stands in place of hidden weights: I is what the data
+    spend on the shape of its kernel, without a feature. For all other kernels I is 0.
+
     ``log p(y) = expected_log_likelihood - hyperparameters - value``: how well the posterior fits, less what was paid to
-    find it, in hyperparameters and in hidden weights.
+    find it, in hyperparameters and in hidden weights (or the metric).
 
     Attributes:
         value: nats.
@@ -74,11 +77,11 @@ def feature_information(posterior: Draws, evidence_of: Callable[[], Evidence]) -
     mean, mean_error = float(posterior.log_likelihood.mean()), _error_of_mean(posterior)
     if not problem.latents_independent:
         nan = float("nan")
-        own = nan if problem.has_hidden_weights else 0.0
+        own = nan if problem.has_shape_latents else 0.0
         return FeatureInformation(own, own, nan, mean, nan, mean_error)
     of_hyperparameters, hyperparameters_error, each = hyperparameter_divergence(posterior)
     known = mean, hyperparameters_error, mean_error, each
-    if not problem.has_hidden_weights or not problem.prior.updated:
+    if not problem.has_shape_latents or not problem.prior.updated:
         return FeatureInformation(0.0, 0.0, of_hyperparameters, *known)
     if not problem.likelihood.conjugate:
         return FeatureInformation(float("nan"), float("nan"), of_hyperparameters, *known)

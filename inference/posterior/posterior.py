@@ -16,6 +16,7 @@ from bayes_nn.inference.posterior.convergence import Convergence, judge_converge
 from bayes_nn.inference.posterior.datatree import to_datatree
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
+from bayes_nn.inference.posterior.metric import LearnedMetric, learned_metric
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
@@ -84,8 +85,20 @@ class Posterior(Draws):
 
     @cached_property
     def feature_information(self) -> FeatureInformation:
-        """KL( p(hidden weights | D) || p(hidden weights) ) in nats with its error; exactly 0 without hidden weights."""
+        """KL( p(hidden weights | D) || p(hidden weights) ) in nats with its error; exactly 0 without hidden weights.
+
+        Under an :class:`~bayes_nn.priors.InputMetric` it is that of the metric: what the data spend on its shape.
+        """
         return feature_information(self, lambda: self.log_evidence)
+
+    @cached_property
+    def metric(self) -> LearnedMetric:
+        """What an :class:`~bayes_nn.priors.InputMetric` has learnt: relevant inputs and directions, with intervals.
+
+        Raises:
+            ValueError: if the prior is another one.
+        """
+        return learned_metric(self)
 
     @cached_property
     def convergence(self) -> Convergence:

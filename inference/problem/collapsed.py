@@ -17,7 +17,7 @@ from bayes_nn.inference.problem.problem import (
     unconstrained_shape,
     unconstrained_size,
 )
-from bayes_nn.priors.gaussian.gaussian_process import FeatureProcess, Process
+from bayes_nn.priors.gaussian.gaussian_process import Process
 from bayes_nn.priors.prior import GaussianProcessMixture, Latents
 from bayes_nn.runtime.mapping import mend, unbatched
 
@@ -30,9 +30,9 @@ LARGEST_CONDITION = 1e7
 class CollapsedProblem(Problem):
     """A mixture of Gaussian processes, a likelihood and data.
 
-    The unconstrained vector u holds the H hyperparameters first, then the hidden weights, then, where f cannot be
-    integrated out, the readout or the whitened f. Fixed standard deviations are traced like the data: problems that
-    differ in them alone share compiled code.
+    The unconstrained vector u holds the H hyperparameters first, then the hidden weights or the input metric, then,
+    where f cannot be integrated out, the readout or the whitened f. Fixed standard deviations are traced like the data:
+    problems that differ in them alone share compiled code.
 
     Attributes:
         X: inputs (N, d) or (N, H, W, C) on the model's scale.
@@ -96,6 +96,11 @@ class CollapsedProblem(Problem):
         return bool(self.prior.hidden_weights(self.X.shape[1:]))
 
     @property
+    def has_shape_latents(self) -> bool:
+        """Whether u holds hidden weights or an input metric."""
+        return bool(self.prior.shape_latents(self.X.shape[1:]))
+
+    @property
     def has_many_latents(self) -> bool:
         """Whether u holds more than hyperparameters, so that moves want gradients."""
         return len(self.latents) > len(self.hyperparameters)
@@ -155,10 +160,12 @@ class CollapsedProblem(Problem):
         """Gradients of log prior and log likelihood for trajectories whose steps have this angle, radians.
 
         A trajectory is accepted by its densities, which are double and exact, so that its gradients may differ: a
-        network's are smoothed where the activation has a kink, and rounded to single precision. Where the matrix to
-        be factorised is too ill-conditioned for single precision, or it fails, the gradient is double.
+        network's are smoothed where the activation has a kink, and rounded to single precision, as are those of an
+        input metric. Where the matrix to be factorised is too ill-conditioned for single precision, or it fails, the
+        gradient is double, and so it is where a kernel matrix is factorised without noise.
         """
-        if not self.prior.single_precision_steps:
+        whitened = self.prior.function_site != "readout" and not self.likelihood.conjugate
+        if whitened or not self.prior.single_precision_steps:
             return super().gradients(u, angle)
 
         @unbatched
@@ -182,7 +189,7 @@ class CollapsedProblem(Problem):
         with jax.default_matmul_precision("highest"):
             # Constants of an activation may be double.
             process = _single(self.prior.process_for_steps(self.fixed | values, rounded.X, angle))
-            if isinstance(process, FeatureProcess) and self.likelihood.conjugate:
+            if self.likelihood.conjugate:
                 condition = process.condition(self.noise_variance(values).astype(jnp.float32))
             return rounded.log_likelihood_given(process, values), condition
 

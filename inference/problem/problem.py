@@ -88,6 +88,11 @@ class Problem(abc.ABC):
         """Whether u holds hidden weights."""
 
     @property
+    def has_shape_latents(self) -> bool:
+        """Whether u holds many latents that change the kernel's shape: hidden weights, or an input metric."""
+        return self.has_hidden_weights
+
+    @property
     @abc.abstractmethod
     def has_many_latents(self) -> bool:
         """Whether u goes beyond the hyperparameters, so that moves want gradients."""

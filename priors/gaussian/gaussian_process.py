@@ -78,6 +78,10 @@ class KernelProcess:
         """``log p(y | z)`` in nats, summed over outputs. It has no derivative in ``Y``."""
         return kernel_log_marginal(self.K, Y, noise_variance + JITTER)
 
+    def condition(self, noise_variance: Float[Array, ""]) -> Float[Array, ""]:
+        """An upper bound on the condition number of K + noise I, from the trace of K / noise."""
+        return 1.0 + jnp.trace(self.K) / (noise_variance + JITTER)
+
     def log_marginal_of_rows(self, Y: Array, noise_variance: Array, seen: Float[Array, " N"]) -> Float[Array, ""]:
         """:meth:`log_marginal` of the rows where ``seen`` is 1, the others being 0; all subsets have one shape."""
         some = KernelProcess(self.K * seen[:, None] * seen)

@@ -24,6 +24,7 @@ def fill(
     *,
     symmetric: bool,
     positions: int = 1,
+    side: int | None = None,
 ) -> tuple[Float[Array, "N M"], ...]:
     """``count`` matrices of which ``tile(row, column, height, width)`` gives blocks.
 
@@ -37,14 +38,15 @@ def fill(
         dtype: of the matrices.
         symmetric: whether the matrices are symmetric; only tiles on and above the diagonal are then computed.
         positions: numbers that a tile holds per entry of a matrix.
+        side: most rows and columns of a tile; left out, as many as ``TILE_ENTRIES`` allows.
 
     Example:
         >>> tile = lambda i, j, height, width: (jnp.zeros((height, width)) + i - j,)
         >>> fill(tile, (3, 2), 1, jnp.dtype(float), symmetric=False)[0].shape
         (3, 2)
     """
-    side = max(1, math.isqrt(TILE_ENTRIES // positions))
-    heights, widths = (_Cuts(length, side) for length in shape)
+    side = max(1, math.isqrt(TILE_ENTRIES // positions)) if side is None else side
+    heights, widths = (Cuts(length, side) for length in shape)
     if heights.count == widths.count == 1:
         return tile(0, 0, *shape)
     if symmetric:
@@ -64,8 +66,24 @@ def fill(
     return jax.lax.fori_loop(0, len(rows), write, tuple(jnp.zeros(shape, dtype) for _ in range(count)))
 
 
-class _Cuts:
-    """Tiles of equal length along one axis, as many as are needed for at most ``side`` each."""
+class Cuts:
+    """Tiles of equal length along one axis, as many as are needed for at most ``side`` each.
+
+    The last one overlaps with the one before where they would reach too far.
+
+    Args:
+        total: length of the axis.
+        side: most rows of a tile.
+
+    Attributes:
+        count: number of tiles.
+        length: rows of every tile.
+        starts: first row of each.
+
+    Example:
+        >>> Cuts(5, 3).starts.tolist()
+        [0, 2]
+    """
 
     def __init__(self, total: int, side: int) -> None:
         self.count = -(-total // side)

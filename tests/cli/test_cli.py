@@ -42,7 +42,7 @@ def test_compare_writes_report_result_and_picture(table, tmp_path):
     assert done.exit_code == 0, done.output
     assert "Verdict:" in done.output
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"report.html", "result.nc", "evidence.png"}
-    assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 7
+    assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 9
     again = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "again.html")
     assert again.exit_code == 0
     # All but what needs the posteriors, which are not saved.

@@ -8,7 +8,8 @@ from bayes_nn import priors
 from bayes_nn.priors.ladder import chosen_candidates, ladders
 
 NET = bnn.mlp(1)
-KINDS = ["NNGP", "NTK", "ScaleMixture", "StudentT", "ARDKernel", "ARDKernel", "BayesianNetwork"]
+VECTORS = ["InputMetric", "InputMetric", "ARDKernel", "ARDKernel"]
+KINDS = ["NNGP", "NTK", "ScaleMixture", "StudentT", *VECTORS, "BayesianNetwork"]
 
 
 def kinds(candidates):
@@ -31,15 +32,15 @@ def test_every_rung_in_order():
 )
 def test_kernels_of_vectors_are_left_out_for_images(layers):
     rungs = bnn.ladder(bnn.Serial(*layers, bnn.Dense()), 4)
-    assert kinds(rungs) == [kind for kind in KINDS if kind != "ARDKernel"]
+    assert kinds(rungs) == [kind for kind in KINDS if kind not in VECTORS]
     for prior in rungs:
         prior.check_inputs((8, 8, 3))
 
 
 def test_ladders_of_several_widths_and_depths_repeat_nothing():
     rungs = ladders([NET, bnn.mlp(2)], [4, 8])
-    assert len(rungs) == len(set(rungs)) == 2 * 7 + 2
-    assert kinds(rungs)[:9] == KINDS[:2] + ["ScaleMixture"] * 2 + KINDS[3:6] + ["BayesianNetwork"] * 2
+    assert len(rungs) == len(set(rungs)) == 2 * 9 + 2
+    assert kinds(rungs)[:11] == KINDS[:2] + ["ScaleMixture"] * 2 + KINDS[3:8] + ["BayesianNetwork"] * 2
 
 
 def test_a_net_and_a_width_stand_for_the_ladder():

@@ -79,7 +79,7 @@ class SMCFirst(Sampler):
 
         key_start, key_exchange = jax.random.split(jax.random.fold_in(key, 1))
         start, drawn, trusted = None, None, False
-        if problem.has_hidden_weights:
+        if problem.has_shape_latents:
             start = checkpoint.load("pilot") or self.exchange.begin(problem, key_start, report)
             checkpoint.save("pilot", start)
         if start is None or start.barrier <= LONGEST_PATH:

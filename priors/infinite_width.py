@@ -20,7 +20,15 @@ class _InfiniteWidth(ArchitecturePrior):
 
     @property
     def kernel(self) -> "InfiniteWidthKernel":
-        """A GPJax kernel; inferred standard deviations are trainable and start at their prior median."""
+        """A GPJax kernel; inferred standard deviations are trainable and start at their prior median.
+
+        Raises:
+            ValueError: if the readout has a scale of its own, which belongs to the prior and not to the architecture.
+        """
+        if self.readout_scale is not None:
+            raise ValueError(
+                f"{self.name} has no kernel of its own: scale the weight_std of the last Dense layer instead"
+            )
         from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
 
         return InfiniteWidthKernel(self.net, self.kind)
@@ -31,6 +39,7 @@ class _InfiniteWidth(ArchitecturePrior):
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The kernel matrices under the given standard deviations."""
+        values = self.own_readout_scale(values)
         K = kernel_matrix(self.net, values, X, kind=self.kind)
         if X_new is None:
             return KernelProcess(K)

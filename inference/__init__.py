@@ -4,6 +4,7 @@ from bayes_nn.inference.comparison.closeness_to_training import agreement
 from bayes_nn.inference.comparison.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.comparison.feature_plot import plot_features
 from bayes_nn.inference.comparison.learning_curves import LearningCurves, learning_curves
+from bayes_nn.inference.comparison.richness import Richness, richness
 from bayes_nn.inference.comparison.sweep import Sweep, sweep
 from bayes_nn.inference.evidence.log_evidence import log_evidence
 from bayes_nn.inference.evidence.width_slope import WidthSlope, width_slope
@@ -31,6 +32,7 @@ __all__ = [
     "NeuronUse",
     "ReplicaExchange",
     "Reweighting",
+    "Richness",
     "Sweep",
     "Transfer",
     "WidthSlope",
@@ -45,6 +47,7 @@ __all__ = [
     "neuron_use",
     "plot_features",
     "reweighting",
+    "richness",
     "sweep",
     "transfer",
     "width_slope",

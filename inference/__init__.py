@@ -13,6 +13,7 @@ from bayes_nn.inference.features.alignment import KernelAlignment, alignment, ke
 from bayes_nn.inference.features.fine_tuning import FineTuning, fine_tuning
 from bayes_nn.inference.features.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.features.reweighting import Reweighting, reweighting
+from bayes_nn.inference.features.scale_and_shape import ScaleAndShape, scale_and_shape
 from bayes_nn.inference.features.transfer import Transfer, transfer
 from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
@@ -33,6 +34,7 @@ __all__ = [
     "ReplicaExchange",
     "Reweighting",
     "Richness",
+    "ScaleAndShape",
     "Sweep",
     "Transfer",
     "WidthSlope",
@@ -48,6 +50,7 @@ __all__ = [
     "plot_features",
     "reweighting",
     "richness",
+    "scale_and_shape",
     "sweep",
     "transfer",
     "width_slope",

@@ -85,7 +85,7 @@ class Posterior(Draws):
     @cached_property
     def feature_information(self) -> FeatureInformation:
         """KL( p(hidden weights | D) || p(hidden weights) ) in nats with its error; exactly 0 without hidden weights."""
-        return feature_information(self, lambda: self.log_evidence)
+        return feature_information(self, lambda: self.log_evidence, self.sampler_evidence)
 
     @cached_property
     def convergence(self) -> Convergence:

@@ -4,6 +4,7 @@ from bayes_nn.inference.comparison.closeness_to_training import agreement
 from bayes_nn.inference.comparison.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.comparison.feature_plot import plot_features
 from bayes_nn.inference.comparison.learning_curves import LearningCurves, learning_curves
+from bayes_nn.inference.comparison.richness import Richness, richness
 from bayes_nn.inference.comparison.sweep import Sweep, sweep
 from bayes_nn.inference.evidence.log_evidence import log_evidence
 from bayes_nn.inference.evidence.width_slope import WidthSlope, width_slope
@@ -12,6 +13,7 @@ from bayes_nn.inference.features.alignment import KernelAlignment, alignment, ke
 from bayes_nn.inference.features.fine_tuning import FineTuning, fine_tuning
 from bayes_nn.inference.features.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.features.reweighting import Reweighting, reweighting
+from bayes_nn.inference.features.scale_and_shape import ScaleAndShape, scale_and_shape
 from bayes_nn.inference.features.transfer import Transfer, transfer
 from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
@@ -31,6 +33,8 @@ __all__ = [
     "NeuronUse",
     "ReplicaExchange",
     "Reweighting",
+    "Richness",
+    "ScaleAndShape",
     "Sweep",
     "Transfer",
     "WidthSlope",
@@ -45,6 +49,8 @@ __all__ = [
     "neuron_use",
     "plot_features",
     "reweighting",
+    "richness",
+    "scale_and_shape",
     "sweep",
     "transfer",
     "width_slope",

@@ -16,9 +16,10 @@ from bayes_nn.architecture.standard_deviations import (
     median,
     prior_of,
 )
+from bayes_nn.priors.architecture_prior import ArchitecturePrior
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.kernels.kernel_recursion import Kind, check_inputs, kernel_diagonal, kernel_matrix
-from bayes_nn.priors.prior import ArchitecturePrior, Latents
+from bayes_nn.priors.prior import Latents
 
 if TYPE_CHECKING:
     from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
@@ -32,7 +33,15 @@ class _InfiniteWidth(ArchitecturePrior):
 
     @property
     def kernel(self) -> "InfiniteWidthKernel":
-        """A GPJax kernel; inferred standard deviations are trainable and start at their prior median."""
+        """A GPJax kernel; inferred standard deviations are trainable and start at their prior median.
+
+        Raises:
+            ValueError: if the readout has a scale of its own, which belongs to the prior and not to the architecture.
+        """
+        if self.readout_scale is not None:
+            raise ValueError(
+                f"{self.name} has no kernel of its own: scale the weight_std of the last Dense layer instead"
+            )
         from bayes_nn.priors.kernels.gpjax_kernel import InfiniteWidthKernel
 
         return InfiniteWidthKernel(self.net, self.kind)
@@ -43,6 +52,7 @@ class _InfiniteWidth(ArchitecturePrior):
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The kernel matrices under the given standard deviations."""
+        values = self.own_readout_scale(values)
         K = kernel_matrix(self.net, values, X, kind=self.kind)
         if X_new is None:
             return KernelProcess(K)

@@ -5,10 +5,11 @@ from jaxtyping import Array, Float
 
 from bayes_nn.architecture.network import standard_normal
 from bayes_nn.architecture.serial import Serial
+from bayes_nn.priors.architecture_prior import ArchitecturePrior
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.kernels.kernel_recursion import check_inputs, kernel_diagonal, kernel_matrix
 from bayes_nn.priors.kernels.vector_kernel import gram_of_vectors
-from bayes_nn.priors.prior import ArchitecturePrior, Latents
+from bayes_nn.priors.prior import Latents
 
 #: Site of the metric's latents.
 METRIC = "metric"

@@ -1,7 +1,6 @@
 """What every prior here is: a prior over functions, most of them mixtures of Gaussian processes."""
 
 import abc
-import copy
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -10,8 +9,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from bayes_nn.architecture.equality import ByFields
-from bayes_nn.architecture.network import fixed_stds, hyperparameter_priors, standard_normal
-from bayes_nn.architecture.serial import Serial, checked_net
+from bayes_nn.architecture.network import standard_normal
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.priors.collapsed_gaussian import CollapsedGaussian
 from bayes_nn.priors.gaussian.gaussian_process import Process
@@ -109,6 +107,10 @@ class GaussianProcessMixture(Prior):
     def hyperparameters(self) -> Latents:
         """Low-dimensional latents by site name: inferred standard deviations and scales."""
 
+    def scales(self) -> Latents:
+        """Those of :meth:`hyperparameters` that scale the kernel and are no standard deviations."""
+        return {}
+
     @abc.abstractmethod
     def process(
         self, values: dict[str, Array], X: Float[Array, "N *shape"], X_new: Float[Array, "T *shape"] | None = None
@@ -190,37 +192,3 @@ class GaussianProcessMixture(Prior):
             return numpyro.sample("y", given_f, obs=None if Y is None else likelihood.observed(Y))
 
         return model
-
-
-class ArchitecturePrior(GaussianProcessMixture):
-    """A mixture of Gaussian processes that an architecture gives rise to.
-
-    Args:
-        net: the architecture.
-
-    Raises:
-        ValueError: if it is no architecture.
-
-    Example:
-        >>> import bayes_nn as bnn
-        >>> bnn.priors.NNGP(bnn.mlp(depth=1, weight_std=1.5, bias_std=0.0)).numbers()
-        {'weight_std_0': 1.5, 'weight_std_1': 1.5}
-    """
-
-    def __init__(self, net: Serial) -> None:
-        self.net = checked_net(net)
-        self.name = f"{type(self).__name__}({net.name})"
-
-    def hyperparameters(self) -> Latents:
-        """The inferred standard deviations of the architecture."""
-        return hyperparameter_priors(self.net)
-
-    def numbers(self) -> dict[str, float]:
-        """The fixed standard deviations of the architecture other than 0, by site name."""
-        return fixed_stds(self.net)
-
-    def without_numbers(self) -> Self:
-        """The same prior on :attr:`Serial.without_numbers`."""
-        other = copy.copy(self)
-        other.net = self.net.without_numbers
-        return other

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array
 
-from bayes_nn.architecture.network import layer_stds
+from bayes_nn.architecture.network import READOUT_SCALE, layer_stds
 from bayes_nn.architecture.serial import Serial, checked_width
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import NNGP
@@ -68,14 +68,19 @@ class ScaleMixture(NNGP):
         caveats = dict.fromkeys(scale.caveat for scale in scales.values() if scale.caveat)
         self.caveat = f"scales: {'; '.join(caveats)}" if caveats else ""
 
+    def scales(self) -> Latents:
+        """One scale per hidden layer."""
+        return self.laws
+
     def hyperparameters(self) -> Latents:
-        """The inferred standard deviations, and one scale per hidden layer."""
-        return super().hyperparameters() | self.laws
+        """The inferred standard deviations, and the scales."""
+        return super().hyperparameters() | self.scales()
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The NNGP's kernel matrices, the weight_std of every layer that reads hidden units times sqrt(scale)."""
-        stds: dict[str, Array] = {}
-        own = zip(self.sites, layer_stds(self.net, values, X.dtype), strict=True)
+        # The scale of the readout is in the stds of the layers already.
+        stds: dict[str, Array] = {READOUT_SCALE: jnp.ones((), X.dtype)}
+        own = zip(self.sites, layer_stds(self.net, self.own_readout_scale(values), X.dtype), strict=True)
         for i, (site, (weight_std, bias_std)) in enumerate(own):
             scale = 1.0 if site is None else jnp.sqrt(values[site])
             stds |= {f"weight_std_{i}": scale * weight_std, f"bias_std_{i}": bias_std}
@@ -109,9 +114,13 @@ class StudentT(NNGP):
         self.df = df
         self.name = f"StudentT({net.name}, df={df:g})"
 
+    def scales(self) -> Latents:
+        """The one scale."""
+        return {"scale": dist.InverseGamma(self.df / 2.0, self.df / 2.0)}
+
     def hyperparameters(self) -> Latents:
         """The inferred standard deviations, and the scale."""
-        return super().hyperparameters() | {"scale": dist.InverseGamma(self.df / 2.0, self.df / 2.0)}
+        return super().hyperparameters() | self.scales()
 
     def process(self, values: dict[str, Array], X: Array, X_new: Array | None = None) -> KernelProcess:
         """The NNGP's kernel matrices times the scale."""

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 from bayes_nn.architecture.forward_pass import Rules, activate_smoothly, affine, forward_all, receptive_fields
 from bayes_nn.architecture.layers import Affine
 from bayes_nn.architecture.network_stds import (
+    READOUT_SCALE,
     Values,
     fixed_stds,
     hyperparameter_priors,
@@ -29,6 +30,7 @@ from bayes_nn.architecture.serial import Serial, checked_width
 from bayes_nn.architecture.standard_deviations import is_inferred
 
 __all__ = [
+    "READOUT_SCALE",
     "Values",
     "apply",
     "fixed_stds",
@@ -65,7 +67,8 @@ def readout_features(
 
     Args:
         net: the architecture.
-        values: hidden weights and inferred standard deviations by site name.
+        values: hidden weights and inferred standard deviations by site name; a ``readout_scale`` among them
+            multiplies the readout's weight_std (and not its bias).
         X: inputs, (N, d), or (N, H, W, C) where the architecture convolves.
         angle: of the steps, radians, where the features are differentiated for a trajectory: slopes at kinks
             are smoothed over the distance that a unit moves in one of them. The features are the same.

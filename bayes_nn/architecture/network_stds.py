@@ -21,6 +21,9 @@ from bayes_nn.architecture.standard_deviations import (
 
 Values = dict[str, Array]
 
+#: Site of a factor on the readout's weight_std, among the values of the latents where there is one.
+READOUT_SCALE = "readout_scale"
+
 
 def std_sites(net: Serial) -> list[tuple[str | None, str | None]]:
     """Site names of the weight and bias standard deviation of every affine layer; None where it is a number.
@@ -93,7 +96,11 @@ def std_values(net: Serial, values: Values, dtype: jnp.dtype) -> Values:
         >>> sorted(std_values(net, {"weight_std_1": 2.0, "readout": jnp.ones((3, 1))}, jnp.dtype(float)).items())
         [('weight_std_0', array(1.5)), ('weight_std_1', 2.0)]
     """
-    given = {site: value for site, value in values.items() if site.startswith(("weight_std_", "bias_std_"))}
+    given = {
+        site: value
+        for site, value in values.items()
+        if site.startswith(("weight_std_", "bias_std_")) or site == READOUT_SCALE
+    }
     return _fixed_arrays(net, np.dtype(dtype)) | given
 
 
@@ -106,7 +113,8 @@ def layer_stds(net: Serial, values: Values, dtype: jnp.dtype | None = None) -> l
     """Weight and bias standard deviation of every affine layer.
 
     Each is the value of its site, or else the fixed number, or else its prior's median. A value by the name of a
-    layer, such as ``bias_std_1``, takes the place of a fixed number, and of a :class:`Shared` one in that layer, too.
+    layer, such as ``bias_std_1``, takes the place of a fixed number, and of a :class:`Shared` one in that layer, too. A
+    value ``readout_scale`` multiplies the weight_std of the last layer.
 
     Args:
         net: the architecture.
@@ -132,7 +140,11 @@ def layer_stds(net: Serial, values: Values, dtype: jnp.dtype | None = None) -> l
         with jax.ensure_compile_time_eval():
             return jnp.asarray(median(std), dtype)
 
-    return [
+    stds = [
         (value(f"weight_std_{i}", w, layer.weight_std), value(f"bias_std_{i}", b, layer.bias_std))
         for i, (layer, (w, b)) in enumerate(zip(net.affine, std_sites(net), strict=True))
     ]
+    if READOUT_SCALE in values:
+        weight_std, bias_std = stds[-1]
+        stds[-1] = weight_std * jnp.asarray(values[READOUT_SCALE], dtype), bias_std
+    return stds

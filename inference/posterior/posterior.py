@@ -89,7 +89,7 @@ class Posterior(Draws):
 
         Under an :class:`~bayes_nn.priors.InputMetric` it is that of the metric: what the data spend on its shape.
         """
-        return feature_information(self, lambda: self.log_evidence)
+        return feature_information(self, lambda: self.log_evidence, self.sampler_evidence)
 
     @cached_property
     def metric(self) -> LearnedMetric:

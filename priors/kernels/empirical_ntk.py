@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from bayes_nn.architecture.forward_pass import Rules, affine, forward_all, receptive_fields
 from bayes_nn.architecture.layers import Affine
-from bayes_nn.architecture.network import Values, has_bias, layer_stds, std_values
+from bayes_nn.architecture.network import READOUT_SCALE, Values, has_bias, layer_stds, std_values
 from bayes_nn.architecture.serial import Serial
 
 
@@ -40,7 +40,7 @@ def empirical_ntk(
     section 3.3).
 
     Args:
-        network: the architecture, or a prior that has one.
+        network: the architecture, or a prior that has one, whose scale of the readout is then taken over.
         parameters: as :func:`bayes_nn.network.init` returns, of any width; inferred standard deviations by site
             name, or at their prior's median.
         x1: inputs.
@@ -65,6 +65,9 @@ def empirical_ntk(
     if "readout" not in parameters:
         raise ValueError("the parameters lack 'readout': take them from bayes_nn.architecture.network.init, or add it")
     x1 = jnp.asarray(x1)
+    scale = getattr(network, "readout_scale", None)
+    if isinstance(scale, float):
+        parameters = {READOUT_SCALE: jnp.asarray(scale, x1.dtype)} | parameters
     parameters = parameters | std_values(net, parameters, x1.dtype)
     return _empirical_ntk(net.without_numbers, parameters, x1, x1 if x2 is None else jnp.asarray(x2))
 

@@ -8,9 +8,9 @@ from scipy import integrate, stats
 
 import bayes_nn as bnn
 from bayes_nn import inference
+from bayes_nn.priors.architecture_prior import ArchitecturePrior
 from bayes_nn.priors.gaussian.gaussian_process import KernelProcess
 from bayes_nn.priors.infinite_width import NNGP
-from bayes_nn.priors.prior import ArchitecturePrior
 
 NET = bnn.mlp(1, "erf", 1.4, 0.2)
 

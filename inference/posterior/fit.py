@@ -15,6 +15,7 @@ from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.posterior.convergence import SMALLEST_ESS_PER_CHAIN, judge_convergence
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.problem_of import problem_of
 from bayes_nn.inference.sampling.checkpoint import Checkpoint
 from bayes_nn.inference.sampling.sampler import Sampler
@@ -107,7 +108,31 @@ def fit_dataset(
     Raises:
         ValueError: for a prior that is not for such data, or a sampler that does not fit the prior.
     """
-    problem = problem_of(prior, dataset)
+    return fit_problem(problem_of(prior, dataset), dataset, sampler, key, checkpoint=checkpoint, progress=progress)
+
+
+def fit_problem(
+    problem: Problem,
+    dataset: Dataset,
+    sampler: str | Sampler | None,
+    key: Array,
+    *,
+    checkpoint: str | Path | None = None,
+    progress: bool | str = True,
+) -> tuple[Posterior, Checkpoint]:
+    """:func:`fit_dataset` of a posterior that is given as a density.
+
+    Args:
+        problem: the density.
+        dataset: the data that it is of.
+        sampler: as in :func:`fit`.
+        key: random key.
+        checkpoint: a folder; a fit that has ended is read back from it, with the seconds it took.
+        progress: show a progress bar on a terminal; a string is its title.
+
+    Raises:
+        ValueError: for a sampler that does not fit the prior.
+    """
     settings = choose_sampler(problem, sampler)
     kept = Checkpoint.of(checkpoint if problem.latents else None, problem, settings, key)
     draw_key = jax.random.fold_in(key, 1)
@@ -120,7 +145,7 @@ def fit_dataset(
         return judge_convergence(Draws(problem, dataset, values, log_likelihood, {}, settings.name, draw_key)).converged
 
     started = time.perf_counter()
-    with progress_bar(progress if isinstance(progress, str) else prior.name, enabled=bool(progress)) as report:
+    with progress_bar(progress if isinstance(progress, str) else problem.prior.name, enabled=bool(progress)) as report:
         ended = kept.load("fit")
         if ended is None:
             drawn = settings.draw(problem, key, report=report, checkpoint=kept, good_enough=good_enough)

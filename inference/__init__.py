@@ -4,6 +4,7 @@ from bayes_nn.inference.comparison.closeness_to_training import agreement
 from bayes_nn.inference.comparison.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.comparison.feature_plot import plot_features
 from bayes_nn.inference.comparison.learning_curves import LearningCurves, learning_curves
+from bayes_nn.inference.comparison.prior_sensitivity import PriorSensitivity, prior_sensitivity
 from bayes_nn.inference.comparison.richness import Richness, richness
 from bayes_nn.inference.comparison.sweep import Sweep, sweep
 from bayes_nn.inference.evidence.log_evidence import log_evidence
@@ -31,6 +32,7 @@ __all__ = [
     "KernelAlignment",
     "LearningCurves",
     "NeuronUse",
+    "PriorSensitivity",
     "ReplicaExchange",
     "Reweighting",
     "Richness",
@@ -48,6 +50,7 @@ __all__ = [
     "log_evidence",
     "neuron_use",
     "plot_features",
+    "prior_sensitivity",
     "reweighting",
     "richness",
     "scale_and_shape",

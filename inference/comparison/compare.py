@@ -180,4 +180,4 @@ def compare_datasets(
         "vectors": first.inputs.ndim == 2,
     }
     posteriors = {name: fits[name][0] for name in named}
-    return Comparison(results, tested, len(first), standardized, settings, posteriors, splits[0].test_inputs)
+    return Comparison(results, tested, len(first), standardized, settings, posteriors, splits[0].test_inputs, sampler)

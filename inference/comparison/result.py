@@ -22,6 +22,7 @@ from bayes_nn.inference.report.evidence_plot import plot_evidence
 from bayes_nn.inference.report.page import KernelScores, Page, write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
 from bayes_nn.inference.report.waterfall_plot import plot_waterfall
+from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
 from bayes_nn.inference.verdict.mixture import describe_mixture, feature_free_mixture
 from bayes_nn.inference.verdict.prior_result import PriorResult
@@ -41,6 +42,7 @@ class Comparison:
         settings: what the comparison was run with, for the report.
         posteriors: the posteriors of the first split by row name; not saved to file.
         X_test: the test inputs of the first split, None without; not saved to file.
+        sampler: what the fits were made with; not saved to file.
 
     Example:
         >>> import bayes_nn as bnn
@@ -61,6 +63,7 @@ class Comparison:
     settings: dict[str, Any]
     posteriors: dict[str, Posterior] = field(default_factory=dict, repr=False, compare=False)
     X_test: Any = field(default=None, repr=False, compare=False)
+    sampler: Sampler | None = field(default=None, repr=False, compare=False)
 
     @property
     def test_to_train(self) -> float:

@@ -127,7 +127,7 @@ def fit_problem(
         dataset: the data that it was made from.
         sampler: as in :func:`fit`.
         key: random key.
-        checkpoint: a folder.
+        checkpoint: a folder; a fit that has ended is read back from it, with the seconds it took.
         progress: show a progress bar on a terminal; a string is its title.
 
     Raises:

@@ -91,7 +91,7 @@ def test_fit_refuses_bad_settings(arguments, message):
         ({"X_test": GOOD_X[:, :1], "y_test": GOOD_Y}, "2 inputs and 1 outputs, test data 1"),
         ({"X_test": GOOD_X, "y_test": GOOD_Y[:3]}, "X_test has 5 rows but y_test has 3"),
         ({"X_test": with_nan(GOOD_X), "y_test": GOOD_Y}, "X_test has NaN"),
-        ({"splits": 0}, "splits must be at least 1"),
+        ({"splits": -1}, "splits must be at least 1"),
         ({"splits": True}, "splits must be a whole number"),
         ({"splits": []}, "splits is empty"),
         ({"sampler": inference.NUTS()}, "compare needs evidences"),

@@ -119,7 +119,7 @@ def test_the_prior_is_drawn_as_it_is_defined(tree):
     assert abs(weights.mean()) < 5 / weights.size**0.5
     assert abs(weights.std() - 1) < 5 / (2 * weights.size) ** 0.5
     log_noise = np.log(tree.prior["noise_std"].values)
-    assert abs(log_noise.mean() - np.log(0.3)) < 5 * 0.75 / log_noise.size**0.5
+    assert abs(log_noise.mean() - np.log(0.2)) < 5 * 1.5 / log_noise.size**0.5
     assert tree.prior_predictive["y"].dims == ("chain", "draw", "row")
 
 

@@ -121,8 +121,8 @@ def test_another_run_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_a_comparison_does_not_repeat_fits_that_had_ended(tmp_path, monkeypatch):
     candidates = [bnn.priors.ScaleMixture(NETWORK.net, 4), NETWORK]
-    arguments = {"sampler": SAMPLERS["smc"], "checkpoint": tmp_path / "run"}
-    whole = bnn.compare(candidates, X, Y, sampler=SAMPLERS["smc"])
+    arguments = {"sampler": SAMPLERS["smc"], "splits": 0, "checkpoint": tmp_path / "run"}
+    whole = bnn.compare(candidates, X, Y, sampler=SAMPLERS["smc"], splits=0)
     draw, ran = inference.SMC.draw, []
 
     def dies_at_the_network(self, problem, *rest, **settings):

@@ -20,7 +20,7 @@ class Gaussian(Likelihood):
 
     Args:
         noise_std: a number (fixed), a positive NumPyro distribution (inferred), or None for
-            ``LogNormal(log 0.3, 0.75)``. On the scale of y as the model sees it: standardised
+            ``LogNormal(log 0.2, 1.5)``. On the scale of y as the model sees it: standardised
             unless ``standardize=False``.
 
     Raises:

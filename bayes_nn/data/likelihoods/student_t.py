@@ -39,7 +39,7 @@ class StudentTNoise(Likelihood):
     Args:
         df: degrees of freedom: a number (fixed), a positive NumPyro distribution (inferred), or None for
             ``Gamma(2, 0.1)`` (Juarez and Steel 2010, Journal of Business and Economic Statistics 28).
-        noise_std: scale of the noise: a number, a positive distribution, or None for ``LogNormal(log 0.3, 0.75)``.
+        noise_std: scale of the noise: a number, a positive distribution, or None for ``LogNormal(log 0.2, 1.5)``.
             On the scale of y as the model sees it: standardised unless ``standardize=False``.
 
     Raises:

@@ -120,8 +120,8 @@ def decide(case: Case) -> Decision:
         return Decision("needs hidden features", RUNGS[3][0], case.network.name)
     if ahead and better:
         reason = (
-            f"{case.network.name} is ahead, but its hidden weights moved by no more than 2 errors "
-            f"({case.network.feature_information:.1f} +- {case.network.feature_information_mcse:.1f} nats)"
+            f"{case.network.name} is ahead, but its hidden weights spent no more than 2 errors on the shape of the "
+            f"kernel (at most {case.network.nats_on_shape:.1f} +- {case.network.nats_on_shape_mcse:.1f} nats)"
         )
         return Decision("undecided", reasons=(reason,), what_would_settle_it=("more seconds (max_seconds)",))
     return _undecided(judged, "a feature-free prior", case.nats)
@@ -140,7 +140,7 @@ def shows_no_gain(one: Standing) -> bool:
 
 
 def _moved_nothing(network: PriorResult) -> bool:
-    return network.feature_information <= 2.0 * network.feature_information_mcse
+    return network.nats_on_shape <= 2.0 * network.nats_on_shape_mcse
 
 
 def _explained(rung: int | None, does: Sequence[Standing]) -> Decision:

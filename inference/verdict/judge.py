@@ -67,6 +67,9 @@ def judge(
         "log_bayes_factor_error": float(np.hypot(network.mcse, nngp.mcse)),
         "feature_information": network.feature_information,
         "feature_information_mcse": network.feature_information_mcse,
+        "nats_on_scale": network.nats_on_scale,
+        "nats_on_shape": network.nats_on_shape,
+        "nats_on_shape_mcse": network.nats_on_shape_mcse,
     }
     if not network.lpd_test:
         return Verdict("undecided", **known, reasons=("no test data: pass X_test and y_test, or splits=5",))

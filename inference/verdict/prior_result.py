@@ -45,6 +45,9 @@ class PriorResult:
         bounds_by_split: how low and how high the evidence may be in every split, nats; empty in files of earlier
             versions.
         caveat: how the prior differs from what it describes; empty where it does not.
+        nats_on_scale: spent on the overall scale of the kernel, mean over splits; for networks a lower bound.
+        nats_on_shape: spent on its shape, an upper bound; NaN where that is not known.
+        nats_on_shape_mcse: its Monte-Carlo error.
         lpd_mcse_by_split: Monte-Carlo error of the mean log predictive density in every split, nats per test point;
             empty without test data.
 
@@ -83,6 +86,9 @@ class PriorResult:
     bounds_by_split: tuple[tuple[float, float], ...] = ()
     lpd_mcse_by_split: tuple[float, ...] = ()
     caveat: str = ""
+    nats_on_scale: float = 0.0
+    nats_on_shape: float = float("nan")
+    nats_on_shape_mcse: float = float("nan")
 
     @property
     def log_evidence(self) -> float:

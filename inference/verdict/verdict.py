@@ -39,6 +39,9 @@ class Verdict:
         log_bayes_factor_error: its Monte-Carlo standard error.
         feature_information: of the network, nats.
         feature_information_mcse: its Monte-Carlo standard error.
+        nats_on_scale: of the feature information, spent on the overall scale of the kernel at least.
+        nats_on_shape: and on its shape at most.
+        nats_on_shape_mcse: its Monte-Carlo standard error.
         reasons: why it is undecided, or what to keep in mind.
         rung: the lowest rung that does as well as the network: ``"infinite width"``, ``"scale"``, ``"input metric"``,
             ``"another kernel"``, ``"hidden features"``; empty where undecided.
@@ -66,6 +69,9 @@ class Verdict:
     log_bayes_factor_error: float = float("nan")
     feature_information: float = float("nan")
     feature_information_mcse: float = float("nan")
+    nats_on_scale: float = float("nan")
+    nats_on_shape: float = float("nan")
+    nats_on_shape_mcse: float = float("nan")
     reasons: tuple[str, ...] = ()
     rung: str = ""
     explained_by: str = ""
@@ -89,7 +95,9 @@ class Verdict:
             )
             lines += [f"  {_recovered(share)}" for share in self.shares[1:-1]]
             lines.append(
-                f"  feature information: {self.feature_information:.2f} +- {self.feature_information_mcse:.2f} nats"
+                f"  feature information: {self.feature_information:.2f} +- {self.feature_information_mcse:.2f} nats, "
+                f"{self.nats_on_scale:.2f} or more on scale, {self.nats_on_shape:.2f} +- {self.nats_on_shape_mcse:.2f} "
+                "or less on shape"
             )
         lines += [f"  {reason}" for reason in self.reasons]
         lines += [f"  to settle it: {what}" for what in self.what_would_settle_it]

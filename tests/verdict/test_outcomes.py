@@ -25,6 +25,7 @@ def row(kind, evidence, gain=0.0, *, mcse=0.05, spread=0.2, reasons=(), points=4
         "test_std": [np.ones((len(part), 1)) for part in np.array_split(lpd, splits)],
         "rmse": 1.0, "feature_information": 12.0 if kind == NETWORK else 0.0, "feature_information_mcse": 0.2,
         "seconds": 1.0, "sampler_reasons": tuple(one for one in reasons if one.startswith("R-hat")),
+        "nats_on_shape": 9.0 if kind == NETWORK else 0.0, "nats_on_shape_mcse": 0.3, "nats_on_scale": 3.0,
         "rung": RUNG.get(kind), "lpd_mcse_by_split": (lpd_mcse,) * splits,
     }  # fmt: skip
     return PriorResult(**fields | more)
@@ -202,12 +203,12 @@ def test_doubts_of_single_splits_are_not_pooled():
 
 def test_hidden_weights_that_moved_by_nothing_are_no_features():
     rows = [
-        row(kind, value, 0.1 * (kind == NETWORK), **({"feature_information": 0.3} if kind == NETWORK else {}))
+        row(kind, value, 0.1 * (kind == NETWORK), **({"nats_on_shape": 0.5} if kind == NETWORK else {}))
         for kind, value in WHOLE.items()
     ]
     verdict = comparison(*rows).verdict
     assert verdict.outcome == "undecided"
-    assert "moved" in verdict.reasons[0]
+    assert "on the shape" in verdict.reasons[0]
 
 
 def test_a_prior_made_from_the_data_explains_nothing():

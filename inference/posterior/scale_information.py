@@ -98,7 +98,7 @@ def log_scale_divergence(after: Float[np.ndarray, "..."], before: Float[np.ndarr
     Example:
         >>> rng = np.random.default_rng(0)
         >>> one, other = (np.log(rng.gamma(50.0, scale, 20_000)) for scale in (2.0, 1.0))
-        >>> abs(log_scale_divergence(one, other) - 50.0 * (1.0 - np.log(2.0))) < 0.5
+        >>> bool(abs(log_scale_divergence(one, other) - 50.0 * (1.0 - np.log(2.0))) < 0.5)
         True
     """
     after, before = after[np.isfinite(after)], before[np.isfinite(before)]

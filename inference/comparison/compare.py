@@ -2,24 +2,24 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
 from jaxtyping import Array
 
 from bayes_nn.architecture.serial import Serial
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.data.likelihoods.likelihood import Likelihood
+from bayes_nn.inference.comparison.fits import fit_rows
 from bayes_nn.inference.comparison.result import Comparison
-from bayes_nn.inference.comparison.score import Score, row_of, score
 from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
-from bayes_nn.inference.posterior.convergence import Convergence
-from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
-from bayes_nn.inference.posterior.posterior import Posterior
-from bayes_nn.inference.sampling.checkpoint import Checkpoint, checked_folder
+from bayes_nn.inference.posterior.fit import checked_likelihood
+from bayes_nn.inference.sampling.checkpoint import checked_folder
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
+from bayes_nn.inference.verdict.judge import judge
+from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.priors.gaussian.gaussian_process import LATENT_JITTER
 from bayes_nn.priors.gaussian.log_marginal import JITTER
 from bayes_nn.priors.ladder import chosen_candidates
@@ -66,7 +66,8 @@ def compare(
             fitted five times. 0 for one fit to all rows, evidence without test scores.
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
             out, replica exchange confirms SMC for networks, and takes over where it does not or SMC is not reliable;
-            where there are at most 3 latents the evidence is that of quadrature.
+            where there are at most 3 latents the evidence is that of quadrature. Kernels with a learned metric are
+            confirmed where the verdict would call for hidden features.
         max_seconds: that one fit may take; no round of replica exchange after the third is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
@@ -142,34 +143,14 @@ def compare_datasets(
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
     if checkpoint is not None:
         checked_folder(checkpoint)
-    checkpoints: list[Checkpoint] = []
-    fits: dict[str, list[Posterior]] = {name: [] for name in named}
-    scores: dict[str, list[Score]] = {name: [] for name in named}
-    judged: dict[str, list[Convergence]] = {name: [] for name in named}
-    total = len(splits) * len(named)
-    for number, split in enumerate(splits):
-        for place, (name, prior) in enumerate(named.items()):
-            title = f"{number * len(named) + place + 1}/{total} {name}"
-            posterior, kept = fit_dataset(
-                prior,
-                split.train,
-                sampler,
-                jax.random.fold_in(jax.random.fold_in(key, number), place),
-                checkpoint=None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}",
-                progress=title if progress else False,
-            )
-            checkpoints.append(kept)
-            fits[name].append(posterior)
-            if split.test_inputs is None:
-                judged[name].append(posterior.convergence)
-            else:
-                judged[name].append(posterior.convergence_at(split.test_inputs))
-                scores[name].append(score(posterior, split))
+    fits = fit_rows(named, named, splits, sampler, key, checkpoint, progress)
+    if isinstance(sampler, SMCFirst) and not sampler.confirm_kernels:
+        again = _to_confirm(fits.rows, named, len(first), first.inputs.ndim == 2)
+        confirming = replace(sampler, confirm_kernels=True)
+        fits = fits.replaced_by(fit_rows(again, named, splits, confirming, key, checkpoint, progress))
+    fits.remove_checkpoints()
+    results = sorted(fits.rows, key=lambda row: (row.peeks, -row.log_evidence))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    results = [row_of(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in named.items()]
-    for kept in checkpoints:
-        kept.remove()
-    results.sort(key=lambda row: (row.peeks, -row.log_evidence))
     likelihood = first.likelihood
     settings = {
         "likelihood": str(likelihood),
@@ -179,5 +160,15 @@ def compare_datasets(
         "inputs": first.inputs[0].size,
         "vectors": first.inputs.ndim == 2,
     }
-    posteriors = {name: fits[name][0] for name in named}
-    return Comparison(results, tested, len(first), standardized, settings, posteriors, splits[0].test_inputs, sampler)
+    inputs = splits[0].test_inputs
+    return Comparison(results, tested, len(first), standardized, settings, fits.posteriors, inputs, sampler)
+
+
+def _to_confirm(
+    rows: Sequence[PriorResult], named: Mapping[str, Prior], train_rows: int, vectors: bool
+) -> dict[str, Prior]:
+    """Kernels with a learned metric, where the claim that the network beats them hangs on SMC alone."""
+    if judge(rows, train_rows, vectors=vectors).outcome != "needs hidden features":
+        return {}
+    unchecked = {row.name for row in rows if row.rung == 2 and row.method == "smc"}
+    return {name: prior for name, prior in named.items() if name in unchecked}

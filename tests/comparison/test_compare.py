@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.scores import paired_difference
-from bayes_nn.inference.comparison.score import jackknife_error
+from bayes_nn.inference.comparison.fits import jackknife_error
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 SMALL = inference.SMC(particles=32, islands=2)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Rounds that are always run, since an error estimated from fewer sweeps may be small by chance.
 FEWEST_ROUNDS = 3
+#: Part of the time that the first round may take: three rounds, each twice as long as the one before, take half of it.
+FIRST_ROUND_TIME = 0.07
 #: Length of the next round, relative to the one before, below which it is not worth beginning.
 WORTH_A_ROUND = 0.75
 
@@ -47,7 +49,7 @@ class ReplicaExchange(Sampler):
 
     Args:
         systems: independent systems, which run side by side.
-        rounds: most rounds; the first has 64 sweeps.
+        rounds: most rounds; the first has 64 sweeps, or fewer where time is limited.
         tolerance: standard error of the evidence, nats, at which rounds end early.
         max_steps: most gradient evaluations in one trajectory.
         particles: in each island of the SMC run at the beginning.
@@ -111,8 +113,8 @@ class ReplicaExchange(Sampler):
     ) -> SampledDraws:
         """:meth:`draw` under a time limit, from a start that is known, or to confirm an evidence.
 
-        Rounds after the third are shorter, or not begun, where they would, at the pace so far, end after
-        ``max_seconds``. They end as soon as they confirm the evidence given.
+        Rounds are shorter where a sweep takes long, and none after the third is begun that would, at the pace so far,
+        end after ``max_seconds``. They end as soon as they confirm the evidence given.
         """
         # These modules import BlackJAX, which starts JAX's backend.
         from bayes_nn.inference.sampling.exchange.judgement import confirms, judge_rounds
@@ -139,9 +141,10 @@ class ReplicaExchange(Sampler):
         def next_calls(start: "Start", results: "list[RoundResult]", sweeps: "Sweep", calls: int) -> int:
             nonlocal latest
             took, latest = time.perf_counter() - latest, time.perf_counter()
-            if len(results) < min(FEWEST_ROUNDS, self.rounds):
-                return 2 * calls
-            affordable = int(min(2.0, (max_seconds - (latest - began)) / took) * calls)
+            missing = min(FEWEST_ROUNDS, self.rounds) - len(results)
+            affordable = int(min(2.0, (max_seconds - (latest - began)) / took / max(missing, 1)) * calls)
+            if missing > 0:
+                return max(calls, affordable)
             if len(results) >= self.rounds or affordable < WORTH_A_ROUND * calls or enough(start, results, sweeps):
                 return 0
             return affordable
@@ -154,6 +157,7 @@ class ReplicaExchange(Sampler):
             next_calls,
             report,
             checkpoint,
+            FIRST_ROUND_TIME * max_seconds,
         )
         evidence = with_approximation(judge_rounds(start, results), problem)
         evidence = replace(evidence, details=evidence.details | index_process(sweeps.replica))

@@ -1,5 +1,6 @@
 """Rounds of replica exchange, each of which begins with what the one before has taught."""
 
+import time
 from collections.abc import Callable
 
 import jax
@@ -17,7 +18,9 @@ from bayes_nn.runtime.environment import hint_at_idle_cores, one_blas_thread_per
 from bayes_nn.runtime.progress import Report
 
 #: Sweeps in one compiled call, and in the first round.
-SWEEPS_PER_CALL, FIRST_ROUND = 16, 64
+SWEEPS_PER_CALL, FIRST_ROUND = 8, 64
+#: Calls at the beginning of the first round that adapt; it has one more at least.
+FIRST_ADAPTING = 2
 #: Fraction of a round that adapts step sizes and forgets the last levels; its sweeps are not kept. Gain of adaptation.
 ADAPTING, GAIN = 0.25, 0.3
 
@@ -34,6 +37,7 @@ def run_rounds(
     next_calls: NextCalls,
     report: Report,
     checkpoint: Checkpoint,
+    first_seconds: float = float("inf"),
 ) -> tuple[Start, list[RoundResult], Sweep]:
     """Run rounds until the next one is to have no calls.
 
@@ -45,6 +49,7 @@ def run_rounds(
         next_calls: asked after every round.
         report: told the fraction of the round that is done, its number, the barrier and the round trips.
         checkpoint: where to keep the state, and to go on from.
+        first_seconds: that the first round may take; it is shorter where a call takes long.
 
     Returns:
         Where it began, the result of every round, and the kept sweeps of the last one, (systems, sweeps, ...).
@@ -58,15 +63,20 @@ def run_rounds(
         begun, stage, results, done, calls = saved
         while True:
             number = len(results)
-            adapting = int(ADAPTING * calls)
+            adapting = int(ADAPTING * calls) if results else FIRST_ADAPTING
             kept = [checkpoint.load(f"sweeps_{number}_{call}") for call in range(adapting, done)]
-            for call in range(done, calls):
-                stage, sweeps = _advance(problem, move, stage, GAIN if call < adapting else 0.0)
-                if call >= adapting:
+            while done < calls:
+                began = time.perf_counter()
+                stage, sweeps = _advance(problem, move, stage, GAIN if done < adapting else 0.0)
+                if done >= adapting:
                     kept.append(sweeps)
-                    checkpoint.save(f"sweeps_{number}_{call}", sweeps)
-                checkpoint.save("exchange", (begun, stage, results, call + 1, calls))
-                report((call + 1) / calls, _progress(results, sweeps))
+                    checkpoint.save(f"sweeps_{number}_{done}", sweeps)
+                done += 1
+                if not results and done == FIRST_ADAPTING:  # the first call may have been compiled
+                    affordable = int(min(first_seconds / (time.perf_counter() - began), calls))
+                    calls = max(affordable, FIRST_ADAPTING + 1)
+                checkpoint.save("exchange", (begun, stage, results, done, calls))
+                report(done / calls, _progress(results, sweeps))
             joined = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *kept)
             results = [*results, RoundResult.of(stage.tempering, joined)]
             if not (following := next_calls(begun, results, joined, calls)):

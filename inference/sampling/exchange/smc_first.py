@@ -28,7 +28,8 @@ class SMCFirst(Sampler):
 
     The posterior of a network may have a phase that no particle of SMC finds, although all its checks pass. So a small
     run of SMC comes first, with which replica exchange begins. Where the barrier that it saw is high, replica exchange
-    does the rest; where it is low, SMC does, and three rounds or more of replica exchange have to confirm it.
+    does the rest; where it is low, SMC does, and three rounds or more of replica exchange have to confirm it. A kernel
+    with a learned metric is treated alike, but for the confirmation, which takes several times as long as SMC there.
 
     Where there are at most three latents the evidence is that of quadrature, if that can be trusted; the sampler's then
     has to agree.
@@ -38,6 +39,7 @@ class SMCFirst(Sampler):
         exchange: settings of replica exchange.
         max_seconds: for all of it; no round of replica exchange after the third is begun that would end later, and none
             at all where SMC took longer. Quadrature may take as long again.
+        confirm_kernels: whether replica exchange confirms SMC for kernels with a learned metric too.
 
     Raises:
         ValueError: for a time that is not positive.
@@ -51,6 +53,7 @@ class SMCFirst(Sampler):
     smc: SMC = field(default_factory=SMC)
     exchange: ReplicaExchange = field(default_factory=ReplicaExchange)
     max_seconds: float = 120.0
+    confirm_kernels: bool = False
 
     def __post_init__(self) -> None:
         if not self.max_seconds > 0.0:
@@ -87,7 +90,8 @@ class SMCFirst(Sampler):
             drawn = replace(drawn, evidence=_evidence(drawn, known), sampler="smc")
             assert drawn.evidence is not None
             trusted = drawn.evidence.reliable and good_enough(drawn.values, drawn.log_likelihood)
-            if (trusted and start is None) or time.perf_counter() - started > self.max_seconds:
+            confirmed_by_exchange = problem.has_hidden_weights or (start is not None and self.confirm_kernels)
+            if (trusted and not confirmed_by_exchange) or time.perf_counter() - started > self.max_seconds:
                 return drawn
         seconds = self.max_seconds - (time.perf_counter() - started)
         to_confirm = drawn.evidence if drawn and trusted else None

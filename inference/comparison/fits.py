@@ -1,15 +1,22 @@
-"""Scores of a fitted prior on test data, and the row that a comparison has for it."""
+"""Fits of several priors to several splits, their scores on test data, and the rows that a comparison has for them."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy.special import logsumexp
 
 from bayes_nn.inference.comparison.splits import Split
 from bayes_nn.inference.posterior.convergence import Convergence
+from bayes_nn.inference.posterior.fit import fit_dataset
 from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.inference.sampling.checkpoint import Checkpoint
+from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
+from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
 from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.priors.prior import Prior
@@ -63,6 +70,82 @@ def jackknife_error(of_chains: Float[np.ndarray, "chains T"]) -> float:
         return 0.0
     without = [np.mean(logsumexp(np.delete(of_chains, one, axis=0), axis=0)) for one in range(chains)]
     return float(np.sqrt((chains - 1) * np.var(without)))
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fits of several priors to all splits.
+
+    Attributes:
+        rows: what is known of every prior.
+        posteriors: of the first split, by name.
+        checkpoints: of all fits.
+    """
+
+    rows: list[PriorResult]
+    posteriors: dict[str, Posterior]
+    checkpoints: list[Checkpoint]
+
+    def replaced_by(self, others: Self) -> Self:
+        """The same fits, those of some priors replaced by others."""
+        new = {row.name: row for row in others.rows}
+        rows = [new.get(row.name, row) for row in self.rows]
+        return type(self)(rows, self.posteriors | others.posteriors, self.checkpoints + others.checkpoints)
+
+    def remove_checkpoints(self) -> None:
+        """Forget what killed fits would have gone on from."""
+        for checkpoint in self.checkpoints:
+            checkpoint.remove()
+
+
+def fit_rows(
+    chosen: Mapping[str, Prior],
+    named: Mapping[str, Prior],
+    splits: Sequence[Split],
+    sampler: SMC | SMCFirst,
+    key: Array,
+    checkpoint: str | Path | None,
+    progress: bool,
+) -> Fits:
+    """Fit priors to all splits and score them.
+
+    Args:
+        chosen: those to fit, by name.
+        named: all priors of the comparison, whose order gives every fit its key.
+        splits: training and test data.
+        sampler: settings.
+        key: random key.
+        checkpoint: a folder.
+        progress: show a progress bar on a terminal.
+    """
+    fits: dict[str, list[Posterior]] = {name: [] for name in chosen}
+    scores: dict[str, list[Score]] = {name: [] for name in chosen}
+    judged: dict[str, list[Convergence]] = {name: [] for name in chosen}
+    checkpoints: list[Checkpoint] = []
+    total, places = len(splits) * len(chosen), list(named)
+    kind = "_confirmed" if isinstance(sampler, SMCFirst) and sampler.confirm_kernels else ""
+    for number, split in enumerate(splits):
+        for name, prior in chosen.items():
+            place, title = places.index(name), f"{len(checkpoints) + 1}/{total} {name}"
+            folder = f"split_{number}_prior_{place}{kind}"
+            posterior, kept = fit_dataset(
+                prior,
+                split.train,
+                sampler,
+                jax.random.fold_in(jax.random.fold_in(key, number), place),
+                checkpoint=None if checkpoint is None else Path(checkpoint) / folder,
+                progress=title if progress else False,
+            )
+            checkpoints.append(kept)
+            fits[name].append(posterior)
+            if split.test_inputs is None:
+                judged[name].append(posterior.convergence)
+            else:
+                judged[name].append(posterior.convergence_at(split.test_inputs))
+                scores[name].append(score(posterior, split))
+    tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
+    rows = [row_of(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in chosen.items()]
+    return Fits(rows, {name: fits[name][0] for name in chosen}, checkpoints)
 
 
 def row_of(

@@ -6,28 +6,41 @@ import numpy as np
 from jaxtyping import Array, Float
 
 
-def _series(degree: int = 12) -> tuple[float, ...]:
-    """Coefficients in z = t^2 of arcsin(t)/t for z in [0, 1/4], by interpolation at Chebyshev points."""
+def _ratio(numerator: int = 5, denominator: int = 4) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " q"]]:
+    """Coefficients of P and Q, lowest first, with P(z)/Q(z) = arcsin(t)/t at z = t^2 in [0, 1/4].
 
-    def ratio(u: np.ndarray) -> np.ndarray:
-        t = np.sqrt((np.asarray(u) + 1.0) / 8.0)
-        return np.arcsin(t) / t
+    Least squares of P - Q arcsin(t)/t at Chebyshev points, weighted by 1/Q of the fit before (Loeb's method).
+    """
+    z = (np.cos(np.pi * (np.arange(400) + 0.5) / 400) + 1.0) / 8.0
+    value = np.arcsin(np.sqrt(z)) / np.sqrt(z)
+    above, below = (4.0 * z[:, None]) ** np.arange(numerator + 1), (4.0 * z[:, None]) ** np.arange(1, denominator + 1)
+    terms, weights = np.hstack([above, -value[:, None] * below]), np.ones_like(z)
+    for _ in range(8):
+        found = np.linalg.lstsq(terms * weights[:, None], value * weights)[0]
+        p, q = found[: numerator + 1], found[numerator + 1 :]
+        weights = 1.0 / (1.0 + below @ q)
+    return p * 4.0 ** np.arange(numerator + 1), np.array([1.0, *(q * 4.0 ** np.arange(1, denominator + 1))])
 
-    interpolated = np.polynomial.chebyshev.chebinterpolate(ratio, degree)  # type: ignore[type-var]
-    chebyshev = np.polynomial.Chebyshev(interpolated, domain=[0.0, 0.25])
-    return tuple(float(c) for c in chebyshev.convert(kind=np.polynomial.Polynomial).coef)
+
+_P, _Q = _ratio()
 
 
-_SERIES = _series()
+def _polynomial(coefficients: Float[np.ndarray, " p"], z: Float[Array, "..."]) -> Float[Array, "..."]:
+    """By Horner's rule."""
+    value = jnp.full_like(z, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        value = value * z + float(coefficient)
+    return value
 
 
 @jax.custom_jvp
 def arcsin(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """arcsin on [-1, 1], with a relative error below 5e-15.
+    """arcsin on [-1, 1], with a relative error below 1e-14.
 
-    A power series where ``|x| <= 1/2``, and ``pi/2 - 2 arcsin(sqrt((1 - |x|)/2))`` beyond. XLA vectorises it on a
-    CPU, where its own arcsine and arccosine call a scalar function per entry. The derivative is taken as 0 where
-    ``|x| = 1``.
+    A ratio of polynomials where ``|x| <= 1/2``, and ``pi/2 - 2 arcsin(sqrt((1 - |x|)/2))`` beyond. XLA vectorises it
+    on a CPU, where its own arcsine and arccosine call a scalar function per entry. A power series would do, but XLA
+    takes products and sums for cheap and computes them again in every place that reads the result; a quotient it
+    keeps, which halves the time of a kernel with its gradient. The derivative is taken as 0 where ``|x| = 1``.
 
     Example:
         >>> round(float(arcsin(jnp.array(0.5)) * 6 / jnp.pi), 12)
@@ -36,10 +49,8 @@ def arcsin(x: Float[Array, "..."]) -> Float[Array, "..."]:
     size = jnp.abs(x)
     large = size > 0.5
     z = jnp.where(large, 0.5 * (1.0 - size), size * size)
-    series = jnp.full_like(z, _SERIES[-1])
-    for coefficient in _SERIES[-2::-1]:
-        series = series * z + coefficient
-    angle = jnp.where(large, jnp.sqrt(jnp.maximum(z, 0.0)), size) * series
+    ratio = _polynomial(_P, z) / _polynomial(_Q, z)
+    angle = jnp.where(large, jnp.sqrt(jnp.maximum(z, 0.0)), size) * ratio
     return jnp.copysign(jnp.where(large, 0.5 * jnp.pi - 2.0 * angle, angle), x)
 
 

@@ -65,8 +65,8 @@ def main(seeds, names):
             for row in result.rows:
                 low, high = row.bounds
                 print(
-                    f"  {row.name:40} {row.log_evidence:8.2f} +- {row.mcse:.2f} in [{low:.2f}, {high:.2f}] {row.method}, "
-                    f"RMSE {row.rmse:.3f}, {row.seconds:.0f} s; {'; '.join(row.reasons) or 'reliable'}"
+                    f"  {row.name:40} {row.log_evidence:8.2f} +- {row.mcse:.2f} in [{low:.2f}, {high:.2f}], "
+                    f"{row.method}, RMSE {row.rmse:.3f}, {row.seconds:.0f} s; {'; '.join(row.reasons) or 'reliable'}"
                 )
             print("  " + str(result.verdict).replace("\n", "\n  "), flush=True)
 

@@ -25,7 +25,7 @@ from bayes_nn.inference.report.waterfall_plot import plot_waterfall
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
 from bayes_nn.inference.verdict.mixture import describe_mixture, feature_free_mixture
-from bayes_nn.inference.verdict.prior_result import PriorResult
+from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
 from bayes_nn.inference.verdict.verdict import Verdict
 from bayes_nn.priors.finite_width import BayesianNetwork
 
@@ -75,11 +75,12 @@ class Comparison:
         """One row per prior, best evidence first.
 
         Columns: log_evidence and mcse (nats); log_bayes_factor against the first row; probability (equal prior odds
-        among the rows not made from the data); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale), and
-        accuracy where y is a label; feature_information (nats); seconds; reliable.
+        among the rows whose evidences can be compared: no code lengths, no approximations, and no priors made from the
+        data); lpd_test (nats per test point) and lpd_test_se; rmse (user's scale), and accuracy where y is a label;
+        feature_information (nats); seconds; reliable.
         """
         evidence = np.array([row.log_evidence for row in self.rows])
-        honest = np.array([not row.peeks for row in self.rows])
+        honest = np.array([row.has_comparable_evidence for row in self.rows])
         tested = [np.concatenate(row.lpd_test) if row.lpd_test else np.array([np.nan]) for row in self.rows]
         zeros = [[np.zeros_like(points) for points in row.lpd_test] for row in self.rows]
         errors = [
@@ -90,7 +91,7 @@ class Comparison:
             "log_evidence": evidence,
             "mcse": [row.mcse for row in self.rows],
             "log_bayes_factor": evidence - evidence[0],
-            "probability": np.exp(evidence - logsumexp(evidence[honest])) * np.where(honest, 1.0, np.nan),
+            "probability": np.exp(evidence - logsumexp(evidence, b=honest)) * np.where(honest, 1.0, np.nan),
             "lpd_test": [points.mean() for points in tested],
             "lpd_test_se": errors,
             "rmse": [row.rmse for row in self.rows],
@@ -196,7 +197,7 @@ class Comparison:
             verdict=asdict(self.verdict),
             table=self.table.reset_index().to_dict("records"),
             reasons=[(row.name, reason) for row in self.rows for reason in row.reasons],
-            code_lengths=[row.name for row in self.rows if row.method == "code length"],
+            code_lengths=[row.name for row in self.rows if row.method == CODE_LENGTH],
             approximations=[(row.name, row.approximation) for row in self.rows if row.approximation],
             peeking=[row.name for row in self.rows if row.peeks],
             settings=self.settings,

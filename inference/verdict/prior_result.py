@@ -11,6 +11,9 @@ from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
 
+#: Method of the score of frozen features, which is no evidence.
+CODE_LENGTH = "code length"
+
 
 @dataclass(frozen=True)
 class PriorResult:
@@ -126,6 +129,11 @@ class PriorResult:
     def evidence_reasons(self) -> tuple[str, ...]:
         """Those of :attr:`reasons` that concern the evidence alone."""
         return tuple(reason for reason in self.reasons if reason not in self.sampler_reasons)
+
+    @property
+    def has_comparable_evidence(self) -> bool:
+        """Whether the evidence is log p(y) under a prior that has not seen y: no code length and no approximation."""
+        return not (self.peeks or self.approximation or self.method == CODE_LENGTH)
 
     @property
     def reliable(self) -> bool:

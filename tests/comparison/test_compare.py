@@ -37,7 +37,10 @@ def test_table_has_the_promised_columns_best_first(result):
     assert table.log_bayes_factor.iloc[0] == 0.0
     assert table.probability.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(table.log_bayes_factor, table.log_evidence - table.log_evidence.max())
-    assert np.isfinite(table.drop(columns="reliable").to_numpy(dtype=float)).all()
+    numbers = table.drop(columns=["reliable", "probability"]).to_numpy(dtype=float)
+    assert np.isfinite(numbers).all()
+    # The code length of frozen features is no evidence.
+    assert table.index[table.probability.isna()].to_list() == ["FrozenFeatures(relu, depth=1, width=6)"]
     kernels = table.loc[[name for name in table.index if name.startswith(("NNGP", "NTK", "Scale"))]]
     assert (kernels.feature_information == 0.0).all()
 

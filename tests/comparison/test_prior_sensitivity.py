@@ -42,7 +42,7 @@ def data(small_data):
 @pytest.fixture(scope="module")
 def result(data):
     X, y, X_test, y_test = data
-    candidates = [priors.NNGP(NET), priors.NTK(NET), bnn.BayesianNetwork(NET, 4)]
+    candidates = [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0), bnn.BayesianNetwork(NET, 4)]
     likelihood = bnn.Gaussian(dist.LogNormal(-1.2, 0.75))
     return bnn.compare(candidates, X, y, X_test, y_test, likelihood=likelihood, sampler=SMALL)
 
@@ -56,7 +56,7 @@ def test_changes_are_those_of_exact_integrals():
     """Beyond 4 standard errors with 3 degrees of freedom in one of four: 11 % by chance, at another seed."""
     rng = np.random.default_rng(3)
     x = np.sort(rng.uniform(-2.0, 2.0, 60))
-    candidates = [priors.NNGP(NET), priors.NTK(NET)]
+    candidates = [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)]
     settings = {"likelihood": bnn.Gaussian(dist.LogNormal(-1.2, 0.75)), "splits": 0, "sampler": SMALL}
     result = bnn.compare(candidates, x, np.sin(2.0 * x) + 0.1 * rng.normal(size=60), **settings)
     found = inference.prior_sensitivity(result)

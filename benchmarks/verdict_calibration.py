@@ -3,9 +3,9 @@
 Run with ``python benchmarks/verdict_calibration.py FOLDER [--rows 60] [--sets 60] [truth ...]``. Every data set is
 compared once with 4,000 test points and saved in the folder, so that a run that was stopped goes on and several runs
 may be joined; it is judged at its first 100, its first 500 and all test points. A right outcome names the rung of the
-truth, or a lower one where the truth's rung is not worth 3 nats of evidence more than those up to it. Printed for every
-truth and number of test points: the fractions of right outcomes, of "needs hidden features" where it is false, and of
-undecided ones, each with a 95 % interval (Clopper and Pearson).
+truth, or a lower one where truth or network are not worth 3 nats of evidence more than those up to it. Printed for
+every truth and number of test points: the fractions of right outcomes, of "needs hidden features" where it is false,
+and of undecided ones, each with a 95 % interval (Clopper and Pearson).
 """
 
 import argparse
@@ -112,12 +112,15 @@ def at_points(result, points):
 
 
 def right_outcomes(truth, result):
-    """Outcomes that are right for a data set: the truth's, and those of lower rungs that it is not worth more than."""
+    """Outcomes that are right for a data set: the truth's, and those of lower rungs that do as well.
+
+    A lower rung does as well as the truth, or as the network, where neither is worth 3 nats of evidence more.
+    """
     rung = TRUTHS[truth][0]
     best = {at: max((row.log_evidence for row in result.rows if row.rung == at), default=-np.inf) for at in range(4)}
     right = {ORDER[rung]}
     for lower in range(rung - 1, -1, -1):
-        if best[rung] < max(best[at] for at in range(lower + 1)) + WORTH:
+        if min(best[rung], best[3]) < max(best[at] for at in range(lower + 1)) + WORTH:
             right.add(ORDER[lower])
     return right
 
@@ -132,12 +135,13 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--sets", type=int, default=60)
+    parser.add_argument("--first", type=int, default=0, help="key of the first data set")
     parser.add_argument("--seconds", type=float, default=np.inf, help="begin no data set after so long")
     parser.add_argument("truths", nargs="*", default=list(TRUTHS))
     asked = parser.parse_args()
     warnings.simplefilter("ignore", bnn.ConvergenceWarning)
     started, cells = time.perf_counter(), defaultdict(Counter)
-    for key in range(asked.sets):
+    for key in range(asked.first, asked.first + asked.sets):
         for truth in asked.truths:
             path = asked.folder / f"{truth.replace(' ', '_')}_{asked.rows}_{key}.nc"
             if not path.exists() and time.perf_counter() - started > asked.seconds:
@@ -150,7 +154,6 @@ def main():
                 cell["sets"] += 1
                 cell["right"] += outcome in right
                 cell["false"] += outcome == "needs hidden features" and TRUTHS[truth][0] < 3
-                cell["undecided"] += outcome == "undecided"
                 cell[outcome] += 1
     print(f"{time.perf_counter() - started:.0f} s, {asked.rows} rows")
     print(f"{'truth':16} {'points':>6} {'sets':>4} {'right':>18} {'false features':>18} {'undecided':>18}  outcomes")

@@ -98,15 +98,17 @@ def decide(case: Case) -> Decision:
         reason = f"{points} test points tell nothing; at least {FEWEST_POINTS} are needed"
         return Decision("undecided", reasons=(reason,), what_would_settle_it=("more test points, or splits=5",))
     lowest = case.rungs[0][1]
-    none = [one for one in lowest if shows_no_gain(one)]
+    above = [(rung, [one for one in group if one.explains]) for rung, group in case.rungs[1:]]
+    backed = any(does for _, does in above)
+    none = [one for one in lowest if shows_no_gain(one, backed)]
     if none:
         return _explained(0, none)
-    if not all(one.beaten(STRONG) or one.predicts_worse for one in lowest):
-        return _undecided(lowest, "the infinite-width limit", STRONG)
-    for rung, group in case.rungs[1:]:
-        does = [one for one in group if one.explains]
+    gains = all(one.beaten(STRONG) or one.predicts_worse for one in lowest)
+    for rung, does in above:
         if does:
-            return _explained(rung, does)
+            return _explained(rung, does, gains)
+    if not gains:
+        return _undecided(lowest, "the infinite-width limit", STRONG)
     if case.missing:
         return Decision(
             "undecided",
@@ -127,29 +129,33 @@ def decide(case: Case) -> Decision:
     return _undecided(judged, "a feature-free prior", case.nats)
 
 
-def shows_no_gain(one: Standing) -> bool:
+def shows_no_gain(one: Standing, backed: bool) -> bool:
     """Whether the network does not beat a prior, by predictions or, where these do not contradict it, by evidence.
 
     Args:
         one: how the network stands to the prior.
+        backed: whether a rung above does as well as the network, so that a gain too large to be left open is not one of
+            hidden features.
     """
     if one.predicts_as_well:
         return not one.beaten(STRONG)
-    hint = one.gain.above(one.margin) or one.gain.interval()[1] > LARGEST_HIDDEN_GAIN
-    return one.tied and not hint
+    large = one.gain.interval()[1] > LARGEST_HIDDEN_GAIN and not backed
+    return one.tied and not one.gain.above(one.margin) and not large
 
 
 def _moved_nothing(network: PriorResult) -> bool:
     return network.nats_on_shape <= 2.0 * network.nats_on_shape_mcse
 
 
-def _explained(rung: int | None, does: Sequence[Standing]) -> Decision:
+def _explained(rung: int | None, does: Sequence[Standing], gains: bool = True) -> Decision:
     name, outcome = OTHER if rung is None else RUNGS[rung]
     one = max(does, key=lambda one: one.row.log_evidence)
     reasons = []
     if rung == 0 and not one.predicts_as_well:
         high = one.gain.interval()[1]
         reasons.append(f"by evidence: test predictions alone leave room for a gain of {high:.3f} nats per point")
+    if not gains:
+        reasons.append("whether there is a gain over the infinite width at all is open; if there is, this explains it")
     if not one.trusted[0]:
         reasons.append("a better sampler could raise the network's evidence: this is what was found of it")
     return Decision(outcome, name, one.row.name, tuple(reasons))  # type: ignore[arg-type]

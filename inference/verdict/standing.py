@@ -10,6 +10,8 @@ from bayes_nn.inference.verdict.prior_result import PriorResult
 #: Nats by which the network must be ahead for a lower rung not to explain its evidence: strong evidence of Kass and
 #: Raftery (1995, JASA 90).
 STRONG = 3.0
+#: Nats by which the upper bound may lie beyond that, where the estimate does not.
+ROOM = 1.5
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Standing:
 
     Attributes:
         row: the prior.
-        ahead_low: nats by which the network's evidence is ahead at least.
+        ahead: nats by which the network's evidence is ahead.
+        ahead_low: and at least.
         ahead_high: and at most.
         trusted: whether nothing is wrong with the network's evidence, and with the prior's.
         gain: of the network's test predictions over the prior's.
@@ -35,6 +38,7 @@ class Standing:
     """
 
     row: PriorResult
+    ahead: float
     ahead_low: float
     ahead_high: float
     trusted: tuple[bool, bool]
@@ -44,7 +48,7 @@ class Standing:
     @property
     def tied(self) -> bool:
         """Whether the network's evidence is not ahead by :data:`STRONG`."""
-        return self.trusted[0] and self.ahead_high < STRONG
+        return self.trusted[0] and self.ahead < STRONG and self.ahead_high < STRONG + ROOM
 
     def beaten(self, nats: float) -> bool:
         """Whether the network's evidence is ahead by so much, whatever its estimate missed."""
@@ -86,6 +90,7 @@ def standing(network: PriorResult, row: PriorResult, train_rows: int, margin: fl
     low = network.log_evidence if network.unbiased else low
     return Standing(
         row,
+        network.log_evidence - row.log_evidence,
         low - row_high,
         high - row_low,
         (not network.evidence_reasons, not row.evidence_reasons),

@@ -49,7 +49,8 @@ def sparse_parity(
         rows,
         noise_std,
         noise,
-        answer="needs feature learning: a kernel that treats all inputs alike spreads over every product of as many "
+        answer="relevances of the inputs (InputMetric), or hidden features: "
+        "a kernel that treats all inputs alike spreads over every product of as many "
         "inputs, and there are of the order of d^bits; a network can find the few",
         citation="Barak et al. 2022, arXiv:2207.08799; Daniely & Malach 2020, arXiv:2002.07400",
         directions=np.eye(inputs)[:, chosen],
@@ -98,7 +99,8 @@ def staircase(
         rows,
         noise_std,
         noise,
-        answer="needs feature learning, and rewards it early: a kernel that treats all inputs alike cannot reach the "
+        answer="relevances of the inputs (InputMetric), or hidden features, and rewards them early: "
+        "a kernel that treats all inputs alike cannot reach the "
         "higher terms, and each term found points to the next",
         citation="Abbe, Boix-Adsera, Brennan, Bresler & Nagaraj 2021, arXiv:2108.10573; Abbe, Boix-Adsera & "
         "Misiakiewicz 2022, arXiv:2202.08658",

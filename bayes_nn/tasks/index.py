@@ -16,7 +16,7 @@ Link = str | Function
 _DAMIAN = "Damian et al. 2022, arXiv:2206.15144"
 _WHY = (
     "a kernel that treats all directions alike needs of the order of d^p rows for a polynomial of degree p, a network "
-    "that finds the directions far fewer; with too few rows (or too narrow a network) neither predicts"
+    "or a metric that finds the directions far fewer; with too few rows (or too narrow a network) neither predicts"
 )
 
 
@@ -63,7 +63,7 @@ def single_index(
         rows,
         noise_std,
         noise,
-        answer=linear if link == "hermite1" else f"needs feature learning: {_WHY}",
+        answer=linear if link == "hermite1" else f"explained by a learned input metric (InputMetric, rank=2): {_WHY}",
         citation=f"Bietti et al. 2022, arXiv:2210.15651; Ba et al. 2022, arXiv:2205.01445; {_DAMIAN}",
         directions=U,
     )
@@ -118,7 +118,7 @@ def multi_index(
         rows,
         noise_std,
         noise,
-        answer=f"needs feature learning: {_WHY}",
+        answer=f"a learned input metric of rank {count}, or hidden features: {_WHY}",
         citation=f"{_DAMIAN}; Abbe et al. 2022, arXiv:2202.08658",
         directions=U,
     )

@@ -12,6 +12,8 @@ from bayes_nn.inference.verdict.prior_result import PriorResult
 STRONG = 3.0
 #: Nats by which the upper bound may lie beyond that, where the estimate does not.
 ROOM = 1.5
+#: Nats by which an evidence of the network that is not reliable must lie below that to count as not ahead.
+FAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ class Standing:
 
     @property
     def tied(self) -> bool:
-        """Whether the network's evidence is not ahead by :data:`STRONG`."""
-        return self.trusted[0] and self.ahead < STRONG and self.ahead_high < STRONG + ROOM
+        """Whether the network's evidence is not ahead by :data:`STRONG`; far from it, where it is not reliable."""
+        if not self.trusted[0]:
+            return self.ahead_high < STRONG - FAR
+        return self.ahead < STRONG and self.ahead_high < STRONG + ROOM
 
     def beaten(self, nats: float) -> bool:
         """Whether the network's evidence is ahead by so much, whatever its estimate missed."""

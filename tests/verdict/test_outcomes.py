@@ -165,6 +165,8 @@ def test_monte_carlo_error_of_predictions_counts():
         # A network that was not found to be ahead could be, unless its predictions rule out that it matters.
         (NETWORK, -121.0, 0.0, "undecided"),
         (NETWORK, -121.0, -0.1, "no finite-width gain"),
+        # Far behind, a sampler's error does not make up for it.
+        (NETWORK, -140.0, 0.0, "no finite-width gain"),
     ],
 )
 def test_unreliable_evidence_counts_on_the_side_on_which_it_errs(unreliable, evidence, gain, outcome):

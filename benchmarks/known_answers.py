@@ -13,7 +13,7 @@ import bayes_nn as bnn
 
 bnn.use_all_cores()
 
-import numpy as np  # noqa: E402
+from replica_exchange import two_index  # noqa: E402
 
 from bayes_nn import priors, tasks  # noqa: E402
 
@@ -22,13 +22,8 @@ RELU, LINEAR = bnn.mlp(2, "relu"), bnn.mlp(2, "identity", bias_std=0.0)
 
 
 def two_indices(key):
-    """``sin(2 u1) + u2^2`` of two random orthonormal directions in 16 inputs, noise a third of its spread."""
-    rng = np.random.default_rng(key)
-    directions = np.linalg.qr(rng.normal(size=(16, 2)))[0]
-    X = rng.normal(size=(700, 16))
-    first, second = (X @ directions).T
-    f = np.sin(2.0 * first) + second**2
-    y = f + f.std() / 3.0 * rng.normal(size=700)
+    """The two-index target of ``replica_exchange.py``, with 500 test rows."""
+    X, y = two_index(key, 700)
     return X[:200], y[:200], X[200:], y[200:]
 
 

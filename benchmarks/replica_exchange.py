@@ -20,14 +20,14 @@ from bayes_nn import tasks  # noqa: E402
 NETWORK = bnn.BayesianNetwork(bnn.mlp(2, "relu"), 20)
 
 
-def two_index(key):
+def two_index(key, rows=200):
     """``sin(2 u1) + u2^2`` of two random orthonormal directions in 16 inputs, noise a third of its spread."""
     rng = np.random.default_rng(key)
     directions = np.linalg.qr(rng.normal(size=(16, 2)))[0]
-    X = rng.normal(size=(200, 16))
+    X = rng.normal(size=(rows, 16))
     first, second = (X @ directions).T
     f = np.sin(2.0 * first) + second**2
-    return X, f + f.std() / 3.0 * rng.normal(size=200)
+    return X, f + f.std() / 3.0 * rng.normal(size=rows)
 
 
 TASKS = {

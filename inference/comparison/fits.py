@@ -14,6 +14,7 @@ from bayes_nn.inference.comparison.splits import Split
 from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import fit_dataset
 from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.inference.sampling.checkpoint import Checkpoint
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
@@ -50,26 +51,20 @@ def score(posterior: Posterior, split: Split) -> Score:
     of_draws = predictive.log_prob_of_draws(split.y_test)
     chains = posterior.shape[0] if len(of_draws) > 1 else 1
     of_chains = logsumexp(of_draws.reshape(chains, -1, of_draws.shape[1]), axis=1) - np.log(len(of_draws) / chains)
-    return Score(predictive.log_prob(split.y_test), mean, std, jackknife_error(of_chains))
+    return Score(predictive.log_prob(split.y_test), mean, std, error_of_mean_density(of_chains))
 
 
-def jackknife_error(of_chains: Float[np.ndarray, "chains T"]) -> float:
-    """Monte-Carlo error of the mean log density of a mixture of chains, by leaving out one at a time; 0 for one chain.
-
-    Efron and Stein (1981, Annals of Statistics 9).
+def error_of_mean_density(of_chains: Float[np.ndarray, "chains T"]) -> float:
+    """Monte-Carlo error of the mean log density of a mixture of chains; 0 for one chain.
 
     Args:
         of_chains: log predictive density of every test point by the draws of every chain.
 
     Example:
-        >>> round(jackknife_error(np.log([[0.2, 0.2], [0.3, 0.3]])), 3)
+        >>> round(error_of_mean_density(np.log([[0.2, 0.2], [0.3, 0.3]])), 3)
         0.203
     """
-    chains = len(of_chains)
-    if chains < 2:
-        return 0.0
-    without = [np.mean(logsumexp(np.delete(of_chains, one, axis=0), axis=0)) for one in range(chains)]
-    return float(np.sqrt((chains - 1) * np.var(without)))
+    return jackknife_error(lambda some: float(np.mean(logsumexp(some, axis=0))), of_chains)
 
 
 @dataclass(frozen=True)

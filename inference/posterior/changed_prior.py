@@ -14,6 +14,7 @@ from bayes_nn.architecture.standard_deviations import Shared
 from bayes_nn.inference.posterior.fit import fit_problem
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
+from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.priors.prior import Latents
 
@@ -74,8 +75,7 @@ def reweighted(posterior: Posterior, priors: Latents) -> Change:
     smoothed, k = pareto_smoothed(log_weights.ravel())
     chains = posterior.shape[0] if posterior.shape[0] > 1 else min(PARTS, log_weights.size)
     of_chains = np.array([logsumexp(part) - np.log(len(part)) for part in np.array_split(smoothed, chains)])
-    without = [logsumexp(np.delete(of_chains, one)) for one in range(chains)]
-    mcse = float(np.sqrt((chains - 1) * np.var(without))) if chains > 1 else float("nan")
+    mcse = jackknife_error(logsumexp, of_chains) if chains > 1 else float("nan")
     reasons: tuple[str, ...] = ()
     if not k <= largest_k(log_weights.size):
         reasons = (f"its draws do not carry over to another prior of {', '.join(priors)} (Pareto k {k:.2f})",)

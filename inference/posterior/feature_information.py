@@ -11,6 +11,7 @@ from numpyro.distributions import biject_to
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.scale_information import information_on_scale
 from bayes_nn.inference.problem.evidence import Evidence
+from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.priors.prior import GaussianProcessMixture
 
 
@@ -174,13 +175,7 @@ def hyperparameter_divergence(posterior: Draws, without: tuple[str, ...] = ()) -
         h[name] = np.asarray(unconstrained).reshape(chains, draws, -1)
         log_prior[name] = density.reshape(chains, draws)
     joint, joint_prior = np.concatenate(list(h.values()), axis=2), np.sum(list(log_prior.values()), axis=0)
-    whole = _gaussian_divergence(joint, joint_prior)
-    error = 0.0
-    if chains > 1:
-        left_out = [
-            _gaussian_divergence(np.delete(joint, i, axis=0), np.delete(joint_prior, i, axis=0)) for i in range(chains)
-        ]
-        error = float(np.sqrt((chains - 1) * np.var(left_out)))
+    whole, error = _gaussian_divergence(joint, joint_prior), jackknife_error(_gaussian_divergence, joint, joint_prior)
     return whole, error, {name: _gaussian_divergence(h[name], log_prior[name]) for name in latents}
 
 

@@ -36,6 +36,7 @@ from scipy import optimize, special, stats
 from bayes_nn.architecture.network import has_bias, layer_stds
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
+from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.priors.gaussian.gaussian_process import FeatureProcess
 
 #: Redraws of the hidden weights from their prior, for every posterior draw.
@@ -59,13 +60,7 @@ def information_on_scale(posterior: Draws) -> tuple[float, float]:
     """
     log_s = posterior.of_every_draw(_log_scales).reshape(*posterior.shape, 1 + REDRAWS)
     after, before = log_s[..., 0], log_s[..., 1:]
-    value, chains = log_scale_divergence(after, before), len(log_s)
-    if chains < 2:
-        return value, 0.0
-    without = [
-        log_scale_divergence(np.delete(after, one, axis=0), np.delete(before, one, axis=0)) for one in range(chains)
-    ]
-    return value, float(np.sqrt((chains - 1) * np.var(without)))
+    return log_scale_divergence(after, before), jackknife_error(log_scale_divergence, after, before)
 
 
 def _log_scales(problem: CollapsedProblem, _: None, values: dict[str, Array], key: Array) -> Float[Array, " redraws"]:

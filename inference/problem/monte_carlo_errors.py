@@ -1,5 +1,6 @@
 """Averages over posterior draws with a Monte-Carlo error."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import arviz as az
@@ -55,6 +56,27 @@ def standard_errors(quantity: Float[np.ndarray, "chains draws *what"], sampler: 
     if sampler == "smc" and chains > 1:
         errors = np.maximum(errors, quantity.mean(axis=1).std(axis=0, ddof=1) / chains**0.5)
     return np.where(std == 0.0, 0.0, errors)
+
+
+def jackknife_error(statistic: Callable[..., float], *by_chain: Float[np.ndarray, "chains *what"]) -> float:
+    """Standard error of a statistic of independent chains (islands), by leaving out one at a time; 0 for one chain.
+
+    Efron and Stein (1981, Annals of Statistics 9).
+
+    Args:
+        statistic: of arrays whose first axis is that of the chains.
+        by_chain: those arrays.
+
+    Example:
+        >>> draws = np.array([1.0, 2.0, 6.0])
+        >>> bool(np.isclose(jackknife_error(np.mean, draws), draws.std(ddof=1) / 3**0.5))
+        True
+    """
+    chains = len(by_chain[0])
+    if chains < 2:
+        return 0.0
+    left_out = [statistic(*(np.delete(one, chain, axis=0) for one in by_chain)) for chain in range(chains)]
+    return float(np.sqrt((chains - 1) * np.var(left_out)))
 
 
 def average_over_draws(quantity: Float[np.ndarray, "chains draws"], sampler: str) -> Average:

@@ -4,7 +4,7 @@ import numpy as np
 
 from bayes_nn.inference.problem.evidence import Evidence
 
-#: Rate at which an interval by quantiles of Student's t covers the evidence.
+#: Rate at which an interval by quantiles of Student's t covers an evidence, or a gain.
 COVERAGE = 0.95
 #: Nats by which the mean of unbiased estimates of Z exceeds Z with a probability of 1 % at most (Markov's inequality).
 MARKOV = float(np.log(100.0))
@@ -24,12 +24,11 @@ def evidence_bounds(evidence: Evidence) -> tuple[float, float]:
     Example:
         >>> evidence_bounds(Evidence(-10.0, 0.0, "exact"))
         (-10.0, -10.0)
-        >>> evidence_bounds(Evidence(-10.0, 0.1, "replica_exchange", lower=-10.3, upper=-9.8))
-        (-10.5, -9.6)
+        >>> evidence_bounds(Evidence(-10.0, 0.25, "replica_exchange", lower=-10.5, upper=-9.75))
+        (-11.0, -9.25)
     """
     if evidence.lower is not None and evidence.upper is not None:
         reach = 2.0 * evidence.mcse
-        low, high = min(evidence.lower, evidence.value) - reach, max(evidence.upper, evidence.value) + reach
-        return round(low, 12), round(high, 12)
+        return min(evidence.lower, evidence.value) - reach, max(evidence.upper, evidence.value) + reach
     low, high = evidence.interval(COVERAGE)
     return (low, high) if evidence.reliable else (min(evidence.value - MARKOV, low), high)

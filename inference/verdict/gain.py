@@ -8,9 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from bayes_nn.data.scores import paired_difference
-
-#: Rate at which an interval covers the gain.
-COVERAGE = 0.95
+from bayes_nn.inference.verdict.evidence_bounds import COVERAGE
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,6 @@ def feature_free_mixture(rows: Sequence[PriorResult]) -> PriorResult | None:
     evidence = np.array([row.log_evidence_by_split for row in free])
     of_mixture = logsumexp(evidence, axis=0) - np.log(len(free))
     weights = np.exp(evidence - logsumexp(evidence, axis=0))
-    # A bound may be infinite where an estimate failed.
     bounds = np.array([row.bounds_by_split or [row.bounds] * evidence.shape[1] for row in free])
     low, high = logsumexp(bounds, axis=0).T - np.log(len(free))
     splits = range(evidence.shape[1])

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.scores import paired_difference
-from bayes_nn.inference.comparison.fits import jackknife_error
+from bayes_nn.inference.comparison.fits import error_of_mean_density
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 SMALL = inference.SMC(particles=32, islands=2)
@@ -147,9 +147,9 @@ def test_monte_carlo_error_of_the_mean_density_by_leaving_out_chains():
     rng = np.random.default_rng(0)
     chains = rng.normal(-1.0, 0.3, size=(3000, 4, 1)) + np.zeros(7)
     means = [np.mean(logsumexp(one, axis=0) - np.log(4)) for one in chains]
-    errors = np.array([jackknife_error(one) for one in chains])
+    errors = np.array([error_of_mean_density(one) for one in chains])
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.std(means), rel=0.1)
-    assert jackknife_error(chains[0, :1]) == 0.0
+    assert error_of_mean_density(chains[0, :1]) == 0.0
 
 
 def test_splits_average_the_evidence_and_pool_the_test_points(small_data, tmp_path):

@@ -31,6 +31,7 @@ class Prior(ByFields, abc.ABC):
         approximation: what makes its evidence given z an approximation, in words; empty where it is exact.
         rung: of the ladder of priors, by how much z may change the shape of the kernel: 0 not at all (the infinite
             width), 1 its scale, 2 a metric of the inputs, 3 hidden features; None for priors on no rung.
+        mixes_inputs: whether z may pick any direction of the inputs, and not only single inputs.
         caveat: how the prior differs from what it describes, in words; its evidence is that of the prior as it is.
 
     Example:
@@ -45,6 +46,7 @@ class Prior(ByFields, abc.ABC):
     peeks: bool = False
     approximation: str = ""
     rung: int | None = None
+    mixes_inputs: bool = False
     caveat: str = ""
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:

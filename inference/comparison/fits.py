@@ -197,6 +197,7 @@ def row_of(
         degrees_of_freedom_by_split=tuple(evidence.degrees_of_freedom for evidence in evidences),
         unbiased=all(evidence.unbiased for evidence in evidences),
         rung=prior.rung,
+        mixes_inputs=prior.mixes_inputs,
         caveat=prior.caveat,
         bounds_by_split=tuple(evidence_bounds(evidence) for evidence in evidences),
         lpd_mcse_by_split=tuple(one.mcse for one in scores),

@@ -56,12 +56,13 @@ class Case:
 
     @property
     def missing(self) -> list[str]:
-        """Rungs below hidden features that the table lacks."""
-        have = {rung for rung, _ in self.rungs}
-        wanted = {1: "a free scale (priors.ScaleMixture(net, width))"}
-        if self.vectors:
-            wanted[2] = "a learned input metric (priors.InputMetric(net))"
-        return [text for rung, text in wanted.items() if rung not in have]
+        """What the table lacks below hidden features; one scale per input cannot stand for a metric that turns."""
+        has_scale = any(rung == 1 for rung, _ in self.rungs)
+        has_metric = any(one.row.mixes_inputs for one in self.every)
+        return [
+            *([] if has_scale else ["a free scale (priors.ScaleMixture(net, width))"]),
+            *([] if has_metric or not self.vectors else ["a learned input metric (priors.InputMetric(net, rank=2))"]),
+        ]
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class PriorResult:
             files of earlier versions.
         unbiased: whether the mean of exp(log evidence) is the evidence itself, in every split.
         rung: of the ladder of priors, 0 to 3; None for priors on none.
+        mixes_inputs: whether z may pick any direction of the inputs, and not only single inputs.
         bounds_by_split: how low and how high the evidence may be in every split, nats; empty in files of earlier
             versions.
         caveat: how the prior differs from what it describes; empty where it does not.
@@ -86,6 +87,7 @@ class PriorResult:
     degrees_of_freedom_by_split: tuple[float, ...] = ()
     unbiased: bool = False
     rung: int | None = None
+    mixes_inputs: bool = False
     bounds_by_split: tuple[tuple[float, float], ...] = ()
     lpd_mcse_by_split: tuple[float, ...] = ()
     caveat: str = ""

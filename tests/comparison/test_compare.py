@@ -258,7 +258,7 @@ def test_a_file_of_the_version_before_loads(result, tmp_path):
         "reasons", "rmse", "feature_information", "feature_information_mcse", "seconds", "details", "accuracy",
         "sampler_reasons", "peeks", "approximation", "degrees_of_freedom_by_split", "unbiased", "rung",
         "bounds_by_split", "lpd_mcse_by_split", "caveat",
-        "nats_on_scale", "nats_on_shape", "nats_on_shape_mcse",
+        "nats_on_scale", "nats_on_shape", "nats_on_shape_mcse", "mixes_inputs",
     }  # fmt: skip
     for group in tree.children.values():
         plain = json.loads(group.attrs["row"])

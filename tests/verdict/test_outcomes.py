@@ -1,5 +1,7 @@
 """Outcomes of the verdict on rows with known numbers: every scenario of docs/verdict.md among them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -26,7 +28,7 @@ def row(kind, evidence, gain=0.0, *, mcse=0.05, spread=0.2, reasons=(), points=4
         "rmse": 1.0, "feature_information": 12.0 if kind == NETWORK else 0.0, "feature_information_mcse": 0.2,
         "seconds": 1.0, "sampler_reasons": tuple(one for one in reasons if one.startswith("R-hat")),
         "nats_on_shape": 9.0 if kind == NETWORK else 0.0, "nats_on_shape_mcse": 0.3, "nats_on_scale": 3.0,
-        "rung": RUNG.get(kind), "lpd_mcse_by_split": (lpd_mcse,) * splits,
+        "mixes_inputs": kind == METRIC, "rung": RUNG.get(kind), "lpd_mcse_by_split": (lpd_mcse,) * splits,
     }  # fmt: skip
     return PriorResult(**fields | more)
 
@@ -80,6 +82,14 @@ def test_hidden_features_are_not_called_for_where_a_rung_is_missing():
         assert missing in verdict.reasons[0]
     images = Comparison([one for one in whole() if one.kind != METRIC], [], 200, True, {"vectors": False})
     assert images.verdict.outcome == "needs hidden features"
+
+
+def test_a_metric_of_single_inputs_does_not_stand_for_one_of_any_direction():
+    """On a single index of any direction a scale per input is far behind a network that needs no features."""
+    rows = [replace(one, mixes_inputs=False) for one in whole()]
+    verdict = comparison(*rows).verdict
+    assert verdict.outcome == "undecided"
+    assert "rank=2" in verdict.reasons[0]
 
 
 def test_another_kernel_may_explain_the_gain():

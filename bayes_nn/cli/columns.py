@@ -154,6 +154,8 @@ def _look_at_target(y: pd.Series, likelihood: bnn.Likelihood, notes: list[str]) 
     fitting = "bernoulli" if len(labels) == 2 else "categorical"
     classes = in_words(f"{count} of {label}" for label, count in zip(labels, counts, strict=True))
     if text and not likelihood.labels:
+        if len(labels) == 1:
+            raise ValueError(f"the target {name} is {shown(y.iloc[0])} in every row: there is nothing to explain")
         if len(labels) > max(2, len(y) // 2):
             raise ValueError(f"the target {name} is text such as {shown(y.iloc[0])}, another one in most rows")
         raise ValueError(f"the target {name} is text of {len(labels)} classes ({classes}): use --likelihood {fitting}")

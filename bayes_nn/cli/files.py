@@ -116,7 +116,7 @@ def decoded(content: bytes, encoding: str | None = None) -> str:
         >>> decoded("é".encode("utf-16")), decoded(b"\xe9", "latin-1")
         ('é', 'é')
     """
-    marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
+    mark, marked = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", None))
     if b"\0" in content and not (encoding or marked):
         raise ValueError("it holds zero bytes: if it is text, name its encoding, such as --encoding utf-16-le")
     try:
@@ -127,6 +127,8 @@ def decoded(content: bytes, encoding: str | None = None) -> str:
         if encoding:
             raise ValueError(f"its text is not in --encoding {encoding}") from None
         raise ValueError("its text is not UTF-8: name its encoding, such as --encoding latin-1 or cp1252") from None
+    if mark and encoding and mark.decode(encoding, errors="replace") not in ("", "\ufeff"):
+        raise ValueError(f"it begins with the mark of {marked}: leave out --encoding {encoding}")
     if "\0" in text:
         raise ValueError(f"it holds zero bytes, so that it is not text in {encoding or marked}")
     return text.removeprefix("\ufeff")

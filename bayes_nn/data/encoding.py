@@ -74,6 +74,8 @@ def encode(frame: Any, *, levels: Levels | None = None, name: str = "X") -> Enco
     """
     table = _checked_frame(frame, name)
     names = column_names(table)
+    if len(set(names)) < len(names):
+        raise ValueError(f"{name} has several columns of one name: {in_words(names)}; give each a name of its own")
     absent = [] if levels is None else [column for column in levels if column not in names]
     if absent:
         raise ValueError(f"{name} lacks {in_words(absent)}, whose levels are given")

@@ -135,7 +135,7 @@ BAD = {
         ["compare", "FILE", "--target", "cost"],
         "there is no column 'cost'; the columns are a, b, price",
     ),
-    "text target": (["compare", "TEXT", "--target", "colour"], "the target colour is text of 1 classes"),
+    "text target": (["compare", "TEXT", "--target", "colour"], "the target colour is 'red' in every row"),
     "bad width": (["compare", "FILE", "--target", "price", "--width", "a,b"], "--width must be whole numbers"),
     "negative width": (["compare", "FILE", "--target", "price", "--width", "-4"], "--width must be positive"),
     "unknown activation": (

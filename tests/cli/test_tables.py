@@ -95,6 +95,7 @@ def test_options_and_hard_cells(content, options, right):
         (b"a,b\n\xe9,2\n", {}, "not UTF-8: name its encoding, such as --encoding latin-1"),
         ("a,b\n1,2\n".encode("utf-16-le"), {}, "zero bytes.*--encoding utf-16-le"),
         (b"a,b\n\xe9,2\n", {"encoding": "ascii"}, "not in --encoding ascii"),
+        (b"\xef\xbb\xbfa,b\n1,2\n", {"encoding": "latin-1"}, "mark of utf-8-sig: leave out --encoding latin-1"),
         (b"a,b\n1,2\n", {"encoding": "klingon"}, "--encoding klingon is not known"),
         (b"a,b\n1,2\n", {"delimiter": ";;"}, "--delimiter must be one character"),
         (b"a,b\n1,2\n", {"decimal": "x"}, "--decimal must be"),

@@ -55,7 +55,8 @@ def _is_label(value: Any) -> bool:
     """Whether a value is text, a boolean or a whole number that double precision tells from its neighbours."""
     if isinstance(value, (str, bool, np.bool_)):
         return True
-    return isinstance(value, Real) and abs(float(value)) <= LARGEST_LABEL and float(value).is_integer()
+    number: Any = value if isinstance(value, Real) else np.nan
+    return bool(-LARGEST_LABEL <= number <= LARGEST_LABEL and number % 1 == 0)
 
 
 def class_numbers(values: Any, classes: tuple, name: str) -> Int[np.ndarray, " N"]:

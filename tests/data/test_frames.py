@@ -144,6 +144,7 @@ def test_what_is_no_table_of_numbers_is_refused(values, message):
         ([0, 2.5], "holds 2.5: labels are whole numbers, booleans or text"),
         ([0, 1e300], "holds 1e.300"),
         ([0, 1j], "holds 1j"),
+        ([0, 10**400], "holds 1000"),
         ([["a"], ["b", "c"]], "y holds .*labels are|could not be read as one column"),
         (["a", None], r"1 missing labels \(first: row 1\)"),
         (["a", 1], "mixes text and numbers"),

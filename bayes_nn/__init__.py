@@ -27,6 +27,7 @@ from bayes_nn.architecture.layers import AvgPool, Conv, Dense, Flatten, GlobalAv
 from bayes_nn.architecture.serial import Serial, mlp  # noqa: E402
 from bayes_nn.architecture.standard_deviations import Shared  # noqa: E402
 from bayes_nn.data.class_predictive import ClassPredictive  # noqa: E402
+from bayes_nn.data.encoding import Encoded, encode  # noqa: E402
 from bayes_nn.data.likelihoods.gaussian import Gaussian  # noqa: E402
 from bayes_nn.data.likelihoods.labels import Bernoulli, Categorical  # noqa: E402
 from bayes_nn.data.likelihoods.likelihood import Likelihood  # noqa: E402
@@ -59,6 +60,7 @@ __all__ = [
     "ConvergenceWarning",
     "Cos",
     "Dense",
+    "Encoded",
     "Erf",
     "Evidence",
     "Flatten",
@@ -84,6 +86,7 @@ __all__ = [
     "TrainedEnsemble",
     "Verdict",
     "compare",
+    "encode",
     "fit",
     "inference",
     "ladder",

@@ -1,5 +1,6 @@
 """The command line: ``bayes-nn compare``, ``sweep``, ``fit`` and ``report``."""
 
+import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,11 @@ from typing import Annotated, Any
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
+from bayes_nn.cli.columns import TrainingTable, hold_out
 from bayes_nn.cli.options import (
     PRIORS,
     Activation,
     Checkpoint,
-    Data,
     Depth,
     Islands,
     IslandsOfSMCAlone,
@@ -24,7 +24,6 @@ from bayes_nn.cli.options import (
     ParticlesOfSMCAlone,
     Seed,
     Std,
-    Target,
     TestFraction,
     Widths,
     chosen_priors,
@@ -33,6 +32,7 @@ from bayes_nn.cli.options import (
     one_line_errors,
     training_and_test,
     whole_numbers,
+    with_table,
 )
 from bayes_nn.cli.printing import console, show_comparison, show_sweep
 
@@ -46,9 +46,9 @@ app = typer.Typer(
 
 @app.command()
 @one_line_errors
+@with_table
 def compare(
-    data: Data,
-    target: Target = "target",
+    table: TrainingTable,
     width: Widths = "64",
     depth: Depth = 2,
     priors: Annotated[
@@ -79,7 +79,7 @@ def compare(
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
-    X, y = inputs_and_target(read_table(data), target)
+    X, y = table.X, table.y
     if splits < 1:
         raise ValueError(f"--splits must be at least 1; got {splits}")
     held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
@@ -103,6 +103,7 @@ def compare(
             duplicates="keep" if keep_duplicates else "error",
             checkpoint=checkpoint,
         )
+    result = replace(result, settings=result.settings | {"levels": table.levels})
     show_comparison(result)
     result.report(out / "report.html")
     result.save(out / "result.nc")
@@ -112,9 +113,9 @@ def compare(
 
 @app.command()
 @one_line_errors
+@with_table
 def sweep(
-    data: Data,
-    target: Target = "target",
+    table: TrainingTable,
     width: Widths = "8,32,128",
     depth: Annotated[str, typer.Option(help="Numbers of hidden layers, separated by commas.")] = "1,2",
     activation: Activation = "relu",
@@ -139,7 +140,7 @@ def sweep(
 
     Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
     """
-    parts = training_and_test(data, target, test_fraction, seed)
+    parts = training_and_test(table, test_fraction, seed)
     nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
@@ -160,9 +161,9 @@ def sweep(
 
 @app.command()
 @one_line_errors
+@with_table
 def fit(
-    data: Data,
-    target: Target = "target",
+    table: TrainingTable,
     prior: Annotated[str, typer.Option(help=f"One of {', '.join(PRIORS)}.")] = "network",
     width: Annotated[int, typer.Option(help="Width of every hidden layer.")] = 64,
     depth: Depth = 2,
@@ -186,16 +187,17 @@ def fit(
     """
     import arviz as az
 
-    X, y = inputs_and_target(read_table(data), target)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     (chosen,) = named_priors([prior], net, [width])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         posterior = bnn.fit(
-            chosen, X, y, named_likelihood(likelihood, noise_std), sampler, key=seed,
+            chosen, table.X, table.y, named_likelihood(likelihood, noise_std), sampler, key=seed,
             duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
         )  # fmt: skip
     tree = posterior.to_datatree()
+    if table.levels:
+        tree.attrs["levels"] = json.dumps(table.levels)
     hyperparameters = [name for name in posterior.problem.hyperparameters if name in posterior.values]
     if hyperparameters:
         console.print(az.summary(tree, var_names=hyperparameters).to_string(), highlight=False)

@@ -1,6 +1,7 @@
 """What the commands of ``bayes-nn`` take: their options, and the values behind the words typed."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,9 @@ import pandas as pd
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
+from bayes_nn.cli.columns import TrainingTable, hold_out
+from bayes_nn.cli.files import read_table
+from bayes_nn.cli.printing import console
 from bayes_nn.priors.ladder import ladders
 
 Data = Annotated[
@@ -38,6 +41,22 @@ MaxSeconds = Annotated[float, typer.Option(help="Seconds that a fit may take, wh
 Checkpoint = Annotated[
     Path | None,
     typer.Option(help="A folder for the state of the run; the same command, killed and given again, goes on from it."),
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Between columns of a CSV file, such as ';' or tab. Recognised where left out.")
+]
+Decimal = Annotated[
+    str | None, typer.Option(help="Sign before the fraction of a number: . or , . Recognised where left out.")
+]
+Thousands = Annotated[
+    str | None, typer.Option(help="Sign between groups of three digits, such as , or . Recognised where left out.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Of the file's text, such as latin-1; UTF-8 where left out.")]
+Missing = Annotated[
+    str | None, typer.Option(help="What to do about blanks: drop such rows, or fill in the mean of the column.")
+]
+KeepColumns = Annotated[
+    bool, typer.Option("--keep-columns", help="Use columns that look like row numbers or names of rows too.")
 ]
 KeepDuplicates = Annotated[bool, typer.Option("--keep-duplicates", help="Accept rows that repeat inputs and target.")]
 
@@ -67,17 +86,53 @@ Likelihood = Annotated[str, typer.Option(help=f"How y depends on the function: {
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a ValueError into one line on standard error and exit code 2."""
+    """Turn what is wrong with the user's data, options or files into one line on standard error and exit code 2."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except ValueError as error:
+        except (ValueError, OSError, ImportError) as error:
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(2) from None
 
     return wrapped
+
+
+def with_table(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which table to read and how; it takes the table as its first argument."""
+    _, *own = inspect.signature(command).parameters.values()
+    shared = list(inspect.signature(_chosen_table).parameters.values())[1:]
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> Any:
+        reading = {option.name: given.pop(option.name) for option in shared}
+        return command(_chosen_table(named_likelihood(given["likelihood"], None), **reading), **given)
+
+    del wrapped.__wrapped__  # type: ignore[attr-defined]
+    options = [*shared, *own]
+    wrapped.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {option.name: option.annotation for option in options}
+    return wrapped
+
+
+def _chosen_table(
+    likelihood: bnn.Likelihood,
+    data: Data,
+    target: Target = "target",
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    missing: Missing = None,
+    keep_columns: KeepColumns = False,
+) -> TrainingTable:
+    """The table of a command, and a line on the screen for each thing that was done to it."""
+    frame = read_table(data, delimiter, decimal, thousands, encoding)
+    table = TrainingTable.of(frame, target, likelihood, missing, keep_columns)
+    for note in table.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    return table
 
 
 def named_priors(names: list[str], net: bnn.Serial, widths: list[int]) -> list[bnn.priors.Prior]:
@@ -129,17 +184,15 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
 
 
 def training_and_test(
-    data: str, target: str, test_fraction: float, seed: int
+    table: TrainingTable, test_fraction: float, seed: int
 ) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]:
     """X, y, X_test and y_test of a table, rows held out at random.
 
     Raises:
-        ValueError: for a bad file, column or fraction.
+        ValueError: for a bad fraction.
     """
-    frame = read_table(data)
-    X, y = inputs_and_target(frame, target)
-    train, test = hold_out(len(frame), test_fraction, seed)
-    return X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test]
+    train, test = hold_out(len(table.y), test_fraction, seed)
+    return table.X.iloc[train], table.y.iloc[train], table.X.iloc[test], table.y.iloc[test]
 
 
 def whole_numbers(text: str, option: str) -> list[int]:

@@ -1,121 +1,132 @@
-"""Checks of what the user gives as inputs, targets and labels, with errors that name the column or the row."""
+"""Checks of what the user gives as inputs and targets, with errors that name the column or the row."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
+
+from bayes_nn.data.frames import as_table, column_names, first_other_than_numbers, in_words, numbers_of, shown
+
+#: Largest number whose square, and the sum of many squares, is one too.
+LARGEST = 1e150
+#: What to do about inputs that are not numeric.
+ENCODE = "encode them with bayes_nn.encode, or drop them"
 
 
-def as_matrix(values: Any, name: str, *, positions: bool = False) -> np.ndarray:
-    """A float64 matrix from NumPy, JAX or pandas; one-dimensional values become a column.
+def as_matrix(values: Any, name: str, *, positions: bool = False, advice: str = ENCODE) -> np.ndarray:
+    """A float64 matrix of finite numbers; one-dimensional values become a column.
 
     Args:
-        values: numbers of shape (N,) or (N, d).
+        values: numbers of shape (N,) or (N, d): NumPy, JAX, pandas, Polars, PyArrow or lists. Numbers stored as objects
+            or text are read.
         name: what the user calls them, for the error.
         positions: whether sequences (N, T, C) and images (N, H, W, C) are accepted too.
+        advice: what to do about columns that are not numeric.
 
     Raises:
-        ValueError: naming the column that holds text or missing values.
+        ValueError: naming the column that holds text, missing or huge values; for sparse matrices, masked arrays and
+            complex numbers.
 
     Example:
         >>> as_matrix([1, 2, 3], "X").shape
         (3, 1)
     """
-    if isinstance(values, (pd.DataFrame, pd.Series)):
-        frame = values.to_frame() if isinstance(values, pd.Series) else values
-        bad = [str(c) for c, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
-        if bad:
-            raise ValueError(f"{name} has non-numeric columns: {', '.join(bad)}; encode or drop them first")
-        values = frame.to_numpy(dtype=float, na_value=np.nan)
-    try:
-        matrix = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be numeric; could not convert it to numbers ({error})") from None
+    table = as_table(values, name)
+    named = isinstance(table, pd.DataFrame)
+    array = None if named else _as_array(table, name)
+    if array is not None and array.dtype.kind in "OUSV" and array.ndim in (1, 2) and array.size:
+        table = pd.DataFrame(array, dtype=object)
+    if isinstance(table, pd.DataFrame):
+        columns = list(table.columns)
+        matrix = _numbers_of_columns(table, name, named, advice)
+    else:
+        assert array is not None
+        matrix = _numbers_of_array(array, name)
+        columns = list(range(matrix.shape[1])) if matrix.ndim == 2 else []
     if matrix.ndim == 1:
         matrix = matrix[:, None]
     if matrix.ndim < 2 or (matrix.ndim > 2 and not positions):
         raise ValueError(f"{name} must have one or two dimensions; got shape {matrix.shape}")
     if 0 in matrix.shape[1:]:
         raise ValueError(f"{name} has no columns")
-    if not np.isfinite(matrix).all():
-        rows = np.flatnonzero(~np.isfinite(matrix.reshape(len(matrix), -1)).all(axis=1))
+    unusable = ~np.isfinite(matrix)
+    if unusable.any():
+        rows, where = _first(unusable, columns)
         raise ValueError(
-            f"{name} has NaN or infinite values in {len(rows)} rows (first: row {rows[0]}); impute or drop those rows"
+            f"{name} has NaN or infinite values in {rows} rows (first: {where}); impute or drop those rows"
+        )
+    huge = np.abs(matrix) > LARGEST
+    if huge.any():
+        rows, where = _first(huge, columns)
+        raise ValueError(
+            f"{name} has values beyond {LARGEST:g} in {rows} rows (first: {where}), whose squares overflow: give them "
+            "in another unit"
         )
     return matrix
 
 
-def as_labels(values: Any, name: str) -> np.ndarray:
-    """Labels (N,) from NumPy, JAX, pandas or a list: whole numbers, booleans or text.
-
-    Args:
-        values: one label per row.
-        name: what the user calls them, for the error.
+def _as_array(values: Any, name: str) -> np.ndarray:
+    """What is no table, as NumPy reads it.
 
     Raises:
-        ValueError: for missing labels, several columns, or numbers that are no labels.
-
-    Example:
-        >>> as_labels([0.0, 1.0], "y").tolist()
-        [0, 1]
+        ValueError: if it does not.
     """
-    if values is None or np.ndim(values) == 0:
-        raise ValueError(f"{name} must hold one label per row; got {values!r}")
-    objects = np.asarray(values, dtype=object)
-    if objects.ndim == 2 and objects.shape[1] == 1:
-        objects = objects[:, 0]
-    if objects.ndim != 1 or not len(objects):
-        raise ValueError(f"{name} must hold one label per row; got shape {objects.shape}")
-    missing = pd.isna(objects)
-    if missing.any():
-        raise ValueError(f"{name} has {int(missing.sum())} missing labels; drop those rows")
-    if len({isinstance(label, str) for label in objects}) > 1:
-        raise ValueError(f"{name} mixes text and numbers; give labels of one kind")
-    labels = np.asarray(objects.tolist())
-    if labels.dtype.kind == "f":
-        broken = labels[labels != np.round(labels)] if np.isfinite(labels).all() else labels[~np.isfinite(labels)]
-        if broken.size:
-            raise ValueError(f"{name} holds numbers such as {broken[0]}, which are no labels")
-        labels = labels.astype(int)
-    return labels
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be numeric; it could not be read as an array of numbers") from None
+    if array.ndim == 0:
+        raise ValueError(f"{name} must have one or two dimensions; got {type(values).__name__} of shape ()")
+    return array
 
 
-def class_numbers(values: Any, classes: tuple, name: str) -> Int[np.ndarray, " N"]:
-    """The position of every label among the classes.
-
-    Args:
-        values: one label per row.
-        classes: all labels that are allowed.
-        name: what the user calls the labels, for the error.
+def _numbers_of_array(array: np.ndarray, name: str) -> np.ndarray:
+    """An array of a numeric kind in double precision.
 
     Raises:
-        ValueError: for a label that is none of the classes.
-
-    Example:
-        >>> class_numbers(["b", "a"], ("a", "b"), "y").tolist()
-        [1, 0]
+        ValueError: for complex numbers, dates and objects.
     """
-    labels = as_labels(values, name)
-    foreign = np.setdiff1d(labels, np.asarray(classes)).tolist()
-    if foreign:
-        raise ValueError(f"{name} holds {foreign[0]!r}, which is not among the classes {classes}")
-    place = {label: number for number, label in enumerate(classes)}
-    return np.array([place[label] for label in labels.tolist()], dtype=int)
+    if array.dtype.kind == "c":
+        raise ValueError(f"{name} holds complex numbers: pass their real and imaginary parts as separate columns")
+    if array.dtype.kind in "mM":
+        raise ValueError(f"{name} must be numeric; it holds dates: pass a number, such as days since the first")
+    try:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be numeric; it could not be read as an array of numbers") from None
 
 
-def column_names(values: Any) -> tuple[str, ...]:
-    """The names of the columns of a pandas frame; () for anything else.
+def _numbers_of_columns(table: pd.DataFrame, name: str, named: bool, advice: str) -> Float[np.ndarray, "N d"]:
+    """The columns of a frame as numbers, NaN where they are missing.
 
-    Example:
-        >>> column_names(pd.DataFrame({"age": [30], "height": [1.7]}))
-        ('age', 'height')
+    Raises:
+        ValueError: naming the columns that hold anything else.
     """
-    return tuple(str(column) for column in values.columns) if isinstance(values, pd.DataFrame) else ()
+    columns = [table.iloc[:, place] for place in range(table.shape[1])]
+    found = [numbers_of(column) for column in columns]
+    bad = [place for place, numbers in enumerate(found) if numbers is None]
+    if bad:
+        first = first_other_than_numbers(columns[bad[0]])
+        example = "" if first is None else f" (row {first[0]} holds {shown(first[1])})"
+        names = in_words(table.columns[place] for place in bad)
+        if not named:
+            raise ValueError(f"{name} must be numeric; column {names} is not{example}: {advice}")
+        raise ValueError(f"{name} has non-numeric columns: {names}{example}; {advice}")
+    numbers = [one for one in found if one is not None]
+    return np.stack(numbers, axis=1) if numbers else np.empty((len(table), 0))
+
+
+def _first(bad: np.ndarray, columns: list) -> tuple[int, str]:
+    """The number of rows with a bad entry, and the place of the first in words."""
+    rows = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))
+    column = f", column {in_words([columns[np.flatnonzero(bad[rows[0]])[0]]])}" if columns else ""
+    return len(rows), f"row {rows[0]}{column}"
 
 
 def in_order_of(values: Any, columns: tuple[str, ...], name: str) -> Any:
-    """A frame with its columns in the order of the training data, matched by name; all else as it is.
+    """A table with its columns in the order of the training data, matched by name; all else as it is.
 
     Values without names, such as NumPy arrays, are taken by position. Frames whose columns are numbered, as pandas does
     where no names are given, are matched only if their numbers are those of the training data.
@@ -132,6 +143,7 @@ def in_order_of(values: Any, columns: tuple[str, ...], name: str) -> Any:
         >>> in_order_of(pd.DataFrame({"b": [1], "a": [2]}), ("a", "b"), "X").to_numpy().tolist()
         [[2, 1]]
     """
+    values = as_table(values, name)
     given = column_names(values)
     if not columns or not given or given == columns:
         return values
@@ -140,10 +152,11 @@ def in_order_of(values: Any, columns: tuple[str, ...], name: str) -> Any:
     if missing or new:
         if _numbered(columns) or _numbered(given):
             return values
-        parts = [f"{what} {', '.join(found)}" for what, found in (("lacks", missing), ("has the new", new)) if found]
+        found = (("lacks", missing), ("has the new", new))
+        parts = [f"{what} {in_words(columns)}" for what, columns in found if columns]
         raise ValueError(f"{name} {' and '.join(parts)}: its columns must be those of the training data")
     if len(set(given)) < len(given) or len(given) != len(columns):
-        raise ValueError(f"{name} has several columns of one name, so that they cannot be matched: {', '.join(given)}")
+        raise ValueError(f"{name} has several columns of one name, so that they cannot be matched: {in_words(given)}")
     return values.iloc[:, [given.index(column) for column in columns]]
 
 

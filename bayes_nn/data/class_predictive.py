@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import logsumexp
 
-from bayes_nn.data.checks import class_numbers
+from bayes_nn.data.class_labels import class_numbers
 from bayes_nn.runtime.random_keys import checked_key
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from bayes_nn.data.checks import as_matrix, as_new_inputs, column_names, in_order_of
+from bayes_nn.data.checks import as_matrix, as_new_inputs, in_order_of
+from bayes_nn.data.frames import as_table, column_names
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.data.scale import Scale
 
@@ -25,6 +26,7 @@ class Dataset:
         scale: the way to the model's scale and back.
         likelihood: with its classes known.
         columns: names of the input columns; () where they have none.
+        outputs: names of the targets' columns, where there are several with names.
 
     Example:
         >>> import bayes_nn as bnn
@@ -41,6 +43,7 @@ class Dataset:
     scale: Scale
     likelihood: Likelihood
     columns: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -56,7 +59,7 @@ class Dataset:
         """Check training data.
 
         Args:
-            X: inputs, (N,), (N, d), (N, T, C) or (N, H, W, C); NumPy, JAX or pandas.
+            X: inputs, (N,), (N, d), (N, T, C) or (N, H, W, C); NumPy, JAX, or frames of pandas, Polars, PyArrow, ...
             y: targets, (N,) or (N, C); labels (N,) where the likelihood is for labels.
             likelihood: says whether y is numbers, counts or labels; classes that it does not name are found in y.
             standardize: bring the inputs, and the targets where the likelihood scales them, to mean 0 and standard
@@ -70,24 +73,32 @@ class Dataset:
         """
         if duplicates not in ("error", "keep"):
             raise ValueError(f"duplicates must be 'error' or 'keep'; got {duplicates!r}")
+        X, y = as_table(X, names[0]), as_table(y, names[1])
         likelihood = likelihood.of_targets(y)
         inputs, targets = as_matrix(X, names[0], positions=True), likelihood.encode(y, names[1])
         if len(inputs) != len(targets):
             raise ValueError(f"{names[0]} has {len(inputs)} rows but {names[1]} has {len(targets)}")
-        data = cls(inputs, targets, Scale.of(inputs, targets, standardize=False), likelihood, column_names(X))
-        data.check()
+        scale, outputs = Scale.of(inputs, targets, standardize=False), column_names(y) if targets.shape[1] > 1 else ()
+        data = cls(inputs, targets, scale, likelihood, column_names(X), outputs)
+        data.check(standardize)
         if duplicates == "error":
             _refuse_repeated_rows(inputs, targets)
         return data.rescaled(standardize)
 
-    def check(self) -> None:
+    def check(self, standardize: bool = True) -> None:
         """Refuse rows that leave nothing to explain.
 
+        Args:
+            standardize: whether they give a scale; if not, a single row will do.
+
         Raises:
-            ValueError: for fewer than two rows, or constant targets.
+            ValueError: for too few rows, or constant targets.
         """
+        if len(self) == 1 and not standardize:
+            return
         if len(self) < 2:
-            raise ValueError(f"at least 2 rows are needed; got {len(self)}")
+            alone = "; one is enough where standardize=False" if len(self) else ""
+            raise ValueError(f"at least 2 rows are needed; got {len(self)}{alone}")
         self.likelihood.check_targets(self.targets)
 
     def __len__(self) -> int:
@@ -154,7 +165,7 @@ class Dataset:
         Raises:
             ValueError: for values that the likelihood is not for, or another number of outputs.
         """
-        targets = self.likelihood.encode(y, name)
+        targets = self.likelihood.encode(in_order_of(y, self.outputs, name), name)
         if targets.shape[1] != self.targets.shape[1]:
             raise ValueError(f"{name} has {targets.shape[1]} outputs, the training data {self.targets.shape[1]}")
         return targets
@@ -176,7 +187,7 @@ class Dataset:
             ValueError: if they do not fit the training data, or each other.
         """
         inputs = as_matrix(in_order_of(X_test, self.columns, names[0]), names[0], positions=True)
-        targets = self.likelihood.encode(y_test, names[1])
+        targets = self.likelihood.encode(in_order_of(y_test, self.outputs, names[1]), names[1])
         if len(inputs) != len(targets):
             raise ValueError(f"{names[0]} has {len(inputs)} rows but {names[1]} has {len(targets)}")
         if inputs.shape[1:] != self.inputs.shape[1:] or targets.shape[1] != self.targets.shape[1]:

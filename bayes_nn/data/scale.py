@@ -50,9 +50,9 @@ class Scale:
         x_mean, x_std, y_mean, y_std = np.zeros(d), np.ones(d), np.zeros(C), np.ones(C)
         if standardize:
             rows = X.reshape(-1, d)
-            x_mean, x_std = rows.mean(axis=0), np.where(np.ptp(rows, axis=0) == 0, 1.0, rows.std(axis=0))
+            x_mean, x_std = rows.mean(axis=0), np.where(np.ptp(rows, axis=0) == 0, 1.0, _std(rows))
         if standardize and scales_targets:
-            y_mean, y_std = y.mean(axis=0), y.std(axis=0)
+            y_mean, y_std = y.mean(axis=0), _std(y)
         return cls(x_mean, x_std, y_mean, y_std, X.shape[1:])
 
     def inputs(self, X: Float[np.ndarray, "N *shape"]) -> Float[Array, "N *shape"]:
@@ -79,3 +79,9 @@ class Scale:
     def log_y_std(self) -> float:
         """Sum over outputs of log y_std, nats: a log density on the model's scale minus that on the user's."""
         return float(np.log(self.y_std).sum())
+
+
+def _std(rows: Float[np.ndarray, "N d"]) -> Float[np.ndarray, " d"]:
+    """Population standard deviation of every column, whose squares cannot underflow: taken in units of a power of 2."""
+    _, exponent = np.frexp(np.abs(rows).max(axis=0))
+    return np.ldexp(np.ldexp(rows, -exponent).std(axis=0), exponent)

@@ -9,12 +9,14 @@ from jaxtyping import Array
 
 
 def is_seed(key: Any) -> TypeGuard[int | np.integer]:
-    """Whether a key is given as an integer, of Python or of NumPy; True and False are none.
+    """Whether a key is given as an integer, of Python, NumPy or JAX; True and False are none.
 
     Example:
-        >>> is_seed(np.int64(3)), is_seed(True)
-        (True, False)
+        >>> is_seed(np.int64(3)), is_seed(np.array(3)), is_seed(True)
+        (True, True, False)
     """
+    if isinstance(key, (np.ndarray, Array)):
+        return key.ndim == 0 and jnp.issubdtype(key.dtype, jnp.integer)
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
@@ -22,14 +24,14 @@ def checked_seed(seed: int | np.integer) -> int:
     """An integer seed as a Python integer.
 
     Raises:
-        ValueError: if it is negative or does not fit into 64 bits.
+        ValueError: if it is negative.
 
     Example:
         >>> checked_seed(np.uint8(3))
         3
     """
-    if not 0 <= int(seed) < 2**64:
-        raise ValueError(f"a seed must lie between 0 and 2^64 - 1; got {seed}")
+    if int(seed) < 0:
+        raise ValueError(f"a seed must not be negative; got {seed}")
     return int(seed)
 
 
@@ -37,7 +39,8 @@ def checked_key(key: int | np.integer | Array) -> Array:
     """A JAX key of the default kind, from a seed or a key of any kind.
 
     Args:
-        key: an integer from 0 to 2^64 - 1, of Python or NumPy, or a JAX key.
+        key: an integer from 0 on, of Python, NumPy or JAX, or a JAX key. Below 2^64 it gives JAX's key of that seed;
+            of a larger one the higher bits are folded in, 32 at a time.
 
     Raises:
         ValueError: if it is neither.
@@ -47,7 +50,11 @@ def checked_key(key: int | np.integer | Array) -> Array:
         True
     """
     if is_seed(key):
-        return jax.random.key(np.uint64(checked_seed(key)))
+        seed = checked_seed(key)
+        made, higher = jax.random.key(np.uint64(seed % 2**64)), seed >> 64
+        while higher:
+            made, higher = jax.random.fold_in(made, higher % 2**32), higher >> 32
+        return made
     if not isinstance(key, Array):
         raise ValueError(f"key must be an integer seed or a JAX key; got {key!r}")
     try:

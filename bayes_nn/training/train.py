@@ -68,7 +68,8 @@ def train(
 
     Args:
         net: the architecture.
-        X: inputs, (N,) or (N, d), or images (N, H, W, C) for architectures that convolve; NumPy, JAX or pandas.
+        X: inputs, (N,) or (N, d), or images (N, H, W, C) for architectures that convolve; NumPy, JAX,
+            or a frame of pandas, Polars or PyArrow.
         y: targets, (N,) or (N, C).
         width: of every hidden layer, or one per hidden layer.
         optimizer: ``"adam"``, ``"sgd"`` (without momentum), or any optax transformation with its own learning rate.

@@ -1,6 +1,7 @@
 """Evidence of the first rows, of more and of all of them, in one pass of SMC that adds rows as it goes."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,6 +211,7 @@ def checked_sizes(sizes: Any, rows: int) -> tuple[int, ...]:
     Raises:
         ValueError: if they are neither fractions nor numbers of rows, or do not rise.
     """
+    sizes = list(sizes) if isinstance(sizes, Iterable) else sizes
     given = np.atleast_1d(np.asarray(sizes, dtype=float))
     numbers = np.round(given * rows) if (given <= 1.0).all() else given
     stops = tuple(dict.fromkeys(int(number) for number in numbers)) if given.ndim == 1 else ()

@@ -1,6 +1,6 @@
 """Whether a comparison hangs on how wide the priors of the standard deviations are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ NOT_AFFECTED = _Found(Change(0.0), "not affected")
 
 def prior_sensitivity(
     result: Comparison,
-    factors: Sequence[float] = (0.5, 2.0),
+    factors: Iterable[float] = (0.5, 2.0),
     *,
     refit: bool = False,
     margin: float = MARGIN,
@@ -149,7 +149,7 @@ def prior_sensitivity(
     """
     if not result.posteriors:
         raise ValueError("the posteriors are not at hand, since files do not keep them: compare again")
-    key = checked_key(key)
+    key, factors = checked_key(key), tuple(factors)
     names = [row.name for row in result.rows]
     stds = {name: _stds(result.posteriors[name]) for name in names}
     cases = [(site, float(factor)) for site in dict.fromkeys(site for own in stds.values() for site in own)

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from bayes_nn.data.dataset import Dataset
+from bayes_nn.data.frames import in_words, shown
 from bayes_nn.runtime.random_keys import checked_key
 
 #: Row numbers for training and for testing, or two masks of the rows.
@@ -65,7 +66,8 @@ def splits_of(
         standardize: bring every split to the scale of its training rows.
 
     Raises:
-        ValueError: for test data that do not fit, both kinds of test data, or training rows with nothing to explain.
+        ValueError: for test data that do not fit, both kinds of test data, or a split, named, whose row numbers are
+            none or whose training rows leave nothing to explain.
 
     Example:
         >>> import bayes_nn as bnn
@@ -83,16 +85,47 @@ def splits_of(
         splits = folds(len(dataset), key)
     if splits is None or (isinstance(splits, int) and splits == 0 and not isinstance(splits, bool)):
         return [Split(dataset)]
-    if not isinstance(splits, Iterable):
-        splits = random_splits(len(dataset), splits, key)
+    pairs = list(splits) if isinstance(splits, Iterable) else random_splits(len(dataset), splits, key)
     found = []
-    for train, test in splits:
+    for number, pair in enumerate(pairs):
+        name = f"split {number} of {len(pairs)}"
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"{name} must be a pair (training rows, test rows); got {shown(pair)}")
+        train, test = (checked_rows(rows, len(dataset), name) for rows in pair)
         trained, tested = dataset.rows(train), dataset.rows(test)
-        trained.check()
+        try:
+            trained.check(standardize)
+        except ValueError as error:
+            raise ValueError(f"{name}, training rows {in_words(train)}: {error}") from None
         found.append(Split(trained.rescaled(standardize), tested.inputs, tested.targets))
     if not found:
         raise ValueError("splits is empty: pass at least one pair of row numbers, or a number of random splits")
     return found
+
+
+def checked_rows(given: Any, rows: int, name: str) -> Int[np.ndarray, " R"]:
+    """Row numbers, from numbers or from a mask of all rows.
+
+    Args:
+        given: numbers, a mask or a slice.
+        rows: of all data.
+        name: what the rows belong to, for the error.
+
+    Raises:
+        ValueError: for what is neither, or numbers of rows that are not there.
+
+    Example:
+        >>> checked_rows([True, False, True], 3, "split 0").tolist()
+        [0, 2]
+    """
+    numbers = np.arange(rows)[given] if isinstance(given, slice) else np.asarray(given)
+    if numbers.dtype == bool and numbers.shape == (rows,):
+        return np.flatnonzero(numbers)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or not numbers.size:
+        raise ValueError(f"{name}: rows must be given by their numbers, or by a mask of all {rows}; got {shown(given)}")
+    if numbers.min() < -rows or numbers.max() >= rows:
+        raise ValueError(f"{name} has row {numbers[np.argmax(np.abs(numbers))]}, and the data have {rows} rows")
+    return numbers
 
 
 def folds(rows: int, key: int | Array) -> list[RowPair]:

@@ -42,7 +42,8 @@ def fit(
 
     Args:
         prior: any of :mod:`bayes_nn.priors`, or :class:`bayes_nn.BayesianNetwork`.
-        X: inputs, (N,) or (N, d), or images (N, H, W, C) for architectures that convolve; NumPy, JAX or pandas.
+        X: inputs, (N,) or (N, d), or images (N, H, W, C) for architectures that convolve; NumPy, JAX,
+            or a frame of pandas, Polars or PyArrow, whose text :func:`bayes_nn.encode` makes numbers of.
         y: targets, (N,) or (N, C); labels (N,) for ``Bernoulli()`` and ``Categorical()``.
         likelihood: ``Gaussian()`` when left out, whose noise_std is then inferred.
         sampler: ``"exact"`` (Gaussian noise, kernel priors with every standard deviation fixed), ``"infinite_hmc"``

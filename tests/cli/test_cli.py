@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 import bayes_nn as bnn
 from bayes_nn.cli import app
-from bayes_nn.cli.files import hold_out, read_table
+from bayes_nn.cli.columns import hold_out
+from bayes_nn.cli.files import read_table
 from bayes_nn.cli.options import LIKELIHOODS, named_likelihood
 
 FIXED = ["--noise-std", "0.3", "--weight-std", "1.4", "--bias-std", "0.1"]
@@ -134,7 +135,7 @@ BAD = {
         ["compare", "FILE", "--target", "cost"],
         "there is no column 'cost'; the columns are a, b, price",
     ),
-    "text column": (["compare", "TEXT", "--target", "price"], "non-numeric columns: colour"),
+    "text target": (["compare", "TEXT", "--target", "colour"], "the target colour is 'red' in every row"),
     "bad width": (["compare", "FILE", "--target", "price", "--width", "a,b"], "--width must be whole numbers"),
     "negative width": (["compare", "FILE", "--target", "price", "--width", "-4"], "--width must be positive"),
     "unknown activation": (

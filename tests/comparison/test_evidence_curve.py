@@ -8,6 +8,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
+from bayes_nn.inference.comparison.evidence_curve import checked_sizes
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.partly_observed import PartlyObserved
 
@@ -137,3 +138,7 @@ def test_an_exact_curve_says_what_is_approximate(small_data):
 def test_the_curve_is_drawn(small_data):
     figure = inference.evidence_curve(priors.NNGP(NET), *small_data, [10], NOISE, key=np.int64(1)).plot()
     assert figure.axes[0].get_legend().get_texts()[0].get_text() == "code length of all rows so far"
+
+
+def test_sizes_may_come_from_a_generator():
+    assert checked_sizes((share for share in (0.25, 0.5)), 40) == (10, 20, 40)

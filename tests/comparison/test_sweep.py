@@ -1,5 +1,7 @@
 """Sweeps over architectures and widths, against the comparisons that they are made of."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,3 +110,19 @@ def test_equal_architectures_are_told_apart():
     from bayes_nn.inference.comparison.sweep import _checked_nets
 
     assert list(_checked_nets((bnn.mlp(1), bnn.mlp(1, weight_std=1.0)))) == ["relu, depth=1", "relu, depth=1 #2"]
+
+
+def test_generators_of_architectures_and_widths_are_used_up_once(monkeypatch, data):
+    module = importlib.import_module("bayes_nn.inference.comparison.sweep")
+
+    def only_name(candidates, *data, **settings):
+        raise RuntimeError([prior.name for prior in candidates])
+
+    monkeypatch.setattr(module, "compare", only_name)
+    nets, told = [bnn.mlp(1), bnn.mlp(2)], []
+    for given in ((nets, [2, 3]), ((net for net in nets), (width for width in (2, 3)))):
+        with pytest.raises(RuntimeError) as names:
+            inference.sweep(*given, *data)
+        told.append(names.value.args[0])
+    assert told[0] == told[1]
+    assert len(told[0]) == 20

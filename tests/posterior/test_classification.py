@@ -161,7 +161,7 @@ def test_classes_are_checked():
 
 
 def test_numbers_of_object_dtype_stay_numbers():
-    from bayes_nn.data.checks import as_labels
+    from bayes_nn.data.class_labels import as_labels
 
     assert as_labels(np.array([0, 1, 10], dtype=object), "y").dtype.kind == "i"
     assert as_labels(pd.Series(["b", "a"], dtype="category"), "y").tolist() == ["b", "a"]

@@ -291,7 +291,7 @@ def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
         (lambda: tasks.single_index(direction=np.ones(20)), "orthonormal columns"),
         (lambda: tasks.single_index(direction=np.eye(20)[:, :2]), "orthonormal columns"),
         (lambda: tasks.single_index(key="seed"), "integer seed or one JAX key"),
-        (lambda: tasks.single_index(key=-1), "a seed must lie between"),
+        (lambda: tasks.single_index(key=-1), "a seed must not be negative"),
         (lambda: tasks.single_index(key=jax.random.split(jax.random.key(0))), "one JAX key"),
         (lambda: tasks.multi_index(link="max"), "link must be 'product'"),
         (lambda: tasks.multi_index(inputs=3, count=4), "do not fit into 3 inputs"),

@@ -11,7 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float, Int
 
-from bayes_nn.data.checks import as_labels, class_numbers
+from bayes_nn.data.class_labels import as_labels, class_numbers
 from bayes_nn.data.class_predictive import ClassPredictive
 from bayes_nn.data.likelihoods.likelihood import Likelihood, Values
 from bayes_nn.data.scale import Scale
@@ -40,10 +40,10 @@ class Labels(Likelihood):
             labels: checked labels, (N,).
 
         Raises:
-            ValueError: if fewer than two are seen.
+            ValueError: if fewer than two are seen, but for a single row of classes that are named.
         """
         found = tuple(np.unique(labels).tolist())
-        if len(found) < 2:
+        if len(found) < 2 and (self.classes is None or len(labels) > 1):
             raise ValueError(f"y has the single class {found[0]!r}: there is nothing to explain")
         return found if self.classes is None else self.classes
 

@@ -108,7 +108,7 @@ class Likelihood(abc.ABC):
         Raises:
             ValueError: for values that the likelihood is not for.
         """
-        return as_matrix(y, name)
+        return as_matrix(y, name, advice="for classes use Bernoulli() or Categorical()")
 
     def decode(self, targets: Float[np.ndarray, "N C"]) -> np.ndarray:
         """Encoded targets as the user gives them: a matrix of numbers, or labels (N,)."""

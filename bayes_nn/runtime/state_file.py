@@ -1,19 +1,24 @@
 """Nested states on disk without pickle: a NumPy archive of arrays and a JSON text that says how they are nested.
 
-Reading runs no code of the file's: it names classes, of which only named tuples and data classes of ``TRUSTED``
-packages are made.
+The file is sealed, so that what is damaged is refused. Reading runs no code of the file's: it names classes, of which
+only named tuples and data classes of ``TRUSTED`` packages are made.
 """
 
 import dataclasses
 import importlib
+import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from bayes_nn.runtime.sealed_file import read_sealed, write_sealed
+
+#: Number of the layout of saved states, those of the samplers among it; raised whenever one of them changes, so that
+#: the states of older versions are refused.
+LAYOUT = 6
 #: Packages whose named tuples and data classes a file may name.
 TRUSTED = ("bayes_nn", "numpyro", "blackjax")
 #: Name that NumPy gives to an array of an archive, by its number; the JSON text is the first.
@@ -30,35 +35,36 @@ def write_state(path: str | Path, state: Any) -> None:
 
     Raises:
         TypeError: for anything else.
+        OSError: naming the folder and the reason, if that cannot be written.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "state.npz"
         ...     write_state(path, {"mean": np.ones(2), "count": 3})
-        ...     read_state(path)
+        ...     read_state(path, "start anew")
         {'mean': array([1., 1.]), 'count': 3}
     """
     arrays: list[np.ndarray] = []
     nesting = json.dumps(_encode(state, arrays))
-    path = Path(path)
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as file:
-        np.savez(file, np.array(nesting), *arrays)
-    os.replace(temporary, path)
+    archive = io.BytesIO()
+    np.savez(archive, np.array(nesting), *arrays)
+    write_sealed(path, "state", LAYOUT, archive.getvalue())
 
 
-def read_state(path: str | Path) -> Any:
+def read_state(path: str | Path, remedy: str) -> Any:
     """What :func:`write_state` wrote, arrays as NumPy arrays.
 
     Args:
         path: of the file.
+        remedy: what to do about a file that is refused, for the error.
 
     Raises:
-        ValueError: if the file names a class that is not to be trusted.
+        ValueError: if the file is damaged, was written by another version, or names a class that is not to be trusted.
     """
-    with np.load(path, allow_pickle=False) as file:
-        return _decode(json.loads(str(file[NAME.format(0)])), file)
+    archive = io.BytesIO(read_sealed(path, "state", LAYOUT, remedy))
+    with np.load(archive, allow_pickle=False) as arrays:
+        return _decode(json.loads(str(arrays[NAME.format(0)])), arrays)
 
 
 def _encode(state: Any, arrays: list[np.ndarray]) -> Any:

@@ -220,6 +220,8 @@ def report(
 ) -> None:
     """Print a saved comparison and write its report again."""
     comparison = bnn.load(result)
+    if not isinstance(comparison, bnn.Comparison):
+        raise ValueError(f"{result} is a posterior; report takes the result of compare or sweep")
     show_comparison(comparison)
     console.print(f"\nWritten to [bold]{comparison.report(out)}[/]")
 

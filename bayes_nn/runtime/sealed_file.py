@@ -139,6 +139,18 @@ def read_sealed(path: str | Path, kind: str, layout: int, remedy: str) -> bytes:
     return content
 
 
+def kind_of(path: str | Path) -> str:
+    """The kind that the seal of a file says, or "" where there is none; whether the file is whole is not looked at.
+
+    Args:
+        path: of the file.
+    """
+    with Path(path).open("rb") as file:
+        file.seek(-min(_LONGEST_SEAL, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        seal = _SEAL.search(file.read())
+    return seal[2].decode() if seal else ""
+
+
 def _digest(content: bytes, head: bytes) -> bytes:
     digest = hashlib.sha256(content)
     digest.update(head)

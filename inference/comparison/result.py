@@ -240,20 +240,3 @@ class Comparison:
     def __str__(self) -> str:
         together = [] if self.feature_free is None else [describe_mixture(self.feature_free)]
         return "\n".join([self.table.round(3).to_string(), *together, str(self.verdict)])
-
-
-def load(path: str | Path) -> Comparison:
-    """Read a comparison that :meth:`Comparison.save` wrote.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: if the file is missing, damaged, of another version, or not a saved comparison.
-
-    Example:
-        >>> load("missing.nc")
-        Traceback (most recent call last):
-        ValueError: there is no file missing.nc
-    """
-    return Comparison(**storage.read(Path(path)))

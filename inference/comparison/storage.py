@@ -88,10 +88,8 @@ def read(path: Path) -> dict[str, Any]:
         path: the file.
 
     Raises:
-        ValueError: if the file is missing, damaged, of another version or not a saved comparison.
+        ValueError: if the file is damaged, of another version or not a saved comparison.
     """
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
     remedy = "restore it from a copy, or run the comparison again"
     content = io.BytesIO(read_sealed(path, "comparison", LAYOUT, remedy))
     tree: Any = xr.load_datatree(content, engine="h5netcdf")

@@ -6,8 +6,11 @@ import json
 
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 
+import bayes_nn as bnn
+from bayes_nn.architecture.standard_deviations import TAKEN_OUT
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.sampling.moves.move import Particle
 from bayes_nn.runtime.sealed_file import write_sealed
@@ -54,6 +57,34 @@ def test_pickled_arrays_are_refused(tmp_path):
     write_archive(tmp_path / "state.npz", np.array(json.dumps(["array", 1])), np.array([{}], object))
     with pytest.raises(ValueError, match="allow_pickle"):
         read_state(tmp_path / "state.npz", "start anew")
+
+
+def test_objects_shared_by_two_others_are_shared_again(tmp_path):
+    shared, own = bnn.Shared(dist.LogNormal(0.3, 0.5)), bnn.Shared(dist.LogNormal(0.3, 0.5))
+    layers = (bnn.Dense(shared, TAKEN_OUT), bnn.Dense(shared, 0.1), bnn.Dense(own, 0.1))
+    write_state(tmp_path / "state.npz", layers)
+    first, second, third = read_state(tmp_path / "state.npz", "start anew")
+    assert first.weight_std is second.weight_std
+    assert third.weight_std is not first.weight_std
+    assert first.bias_std is TAKEN_OUT
+    assert (first, second, third) == layers
+
+
+@pytest.mark.parametrize(
+    "prior", [dist.LogNormal(0.3, 0.5), dist.HalfNormal(2.0), dist.Gamma(np.arange(1.0, 3.0), 1.0)]
+)
+def test_distributions_are_made_again(tmp_path, prior):
+    write_state(tmp_path / "state.npz", prior)
+    again = read_state(tmp_path / "state.npz", "start anew")
+    assert type(again) is type(prior)
+    np.testing.assert_array_equal(again.log_prob(0.7), prior.log_prob(0.7))
+
+
+def test_distributions_that_hold_more_than_their_parameters_are_refused(tmp_path):
+    truncated = dist.TruncatedNormal(0.0, 1.0, low=0.5)
+    for prior in (truncated, dist.TransformedDistribution(dist.Normal(), dist.transforms.ExpTransform())):
+        with pytest.raises(TypeError, match="a state cannot hold a"):
+            write_state(tmp_path / "state.npz", prior)
 
 
 def test_numpy_reads_the_arrays_by_itself(tmp_path):

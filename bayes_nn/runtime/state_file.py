@@ -154,7 +154,7 @@ def _contents(state: Any) -> dict[str, Any]:
 def _made(kind: type, own: dict[str, Any]) -> Any:
     if _is_record(kind) or issubclass(kind, dist.Distribution):
         return kind(**own)
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     vars(made).update(own)
     return made
 

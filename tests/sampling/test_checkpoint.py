@@ -180,7 +180,7 @@ def fit(sampler, folder=None):
 def stopped(tmp_path_factory):
     """The state of a run that was stopped while it drew."""
     folder = tmp_path_factory.mktemp("stopped") / "run"
-    with stopping(writes(8)) as reason:
+    with stopping(writes(9)) as reason:
         fit(SAMPLERS["infinite_hmc"], folder)
     assert reason.value.__notes__ == [f"The state of the run is in {folder}: the same call goes on from there."]
     return folder

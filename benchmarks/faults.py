@@ -1,9 +1,9 @@
 """Faults: processes killed at random moments, flipped bits, a full disk, a read-only folder, two runs in one folder.
 
-Run with ``python benchmarks/faults.py``, with ``--kills`` and ``--flips`` for how many. Prints how often every fault
-was tried, and then resumed to the same numbers as the undisturbed run, refused with an error that says why, or wrong,
-which must be 0. A run of the infinite-dimensional sampler, a comparison and a sweep are killed again and again before
-they end, at moments drawn evenly from the seconds that they take.
+Run with ``python benchmarks/faults.py``, or with the faults to try, ``--kills`` and ``--flips`` for how many. Prints
+how often every fault was tried, and then resumed to the same numbers as the undisturbed run, refused with an error that
+says why, or wrong, which must be 0. A run of the infinite-dimensional sampler, a comparison and a sweep are killed
+again and again before they end, at moments drawn evenly from the seconds that they take.
 """
 
 import argparse
@@ -245,6 +245,7 @@ def two_runs(folder):
 def main():
     """A line for every fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faults", nargs="*", help="which, by the beginnings of their names; all when left out")
     parser.add_argument("--kills", type=int, default=6, help="of every kind of run")
     parser.add_argument("--flips", type=int, default=200, help="bits of checkpoints and of saved results")
     parser.add_argument("--seed", type=int, default=0, help="of the moments and the bits")
@@ -266,7 +267,8 @@ def main():
         "two runs in one folder": two_runs,
     }
     print(f"{'fault':24} {'tried':>6} {'resumed':>8} {'refused':>8} {'wrong':>6} {'seconds':>8}")
-    for name, fault in faults.items():
+    chosen = tuple(given.faults) or ("",)
+    for name, fault in ((name, fault) for name, fault in faults.items() if name.startswith(chosen)):
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             count = fault(Path(folder))

@@ -133,6 +133,8 @@ def interrupted(folder, sampler, saves):
         fit(folder, sampler)
     except KeyboardInterrupt:
         pass
+    else:
+        raise RuntimeError(f"the run ended before {saves} writes")
     finally:
         Checkpoint.save = save
     return folder
@@ -153,7 +155,8 @@ def flipped(flips, folder, rng):
     """One bit of one file of a checkpoint, or of a saved result, is another."""
     count = Counter()
     saved = comparison().save(folder / "result.nc")
-    states = [(sampler, interrupted(folder / f"state_{i}", sampler, 12)) for i, sampler in enumerate((CHAINS, SMALL))]
+    saves = {CHAINS: 12, SMALL: 3}
+    states = [(sampler, interrupted(folder / sampler.name, sampler, count)) for sampler, count in saves.items()]
     whole = {sampler: fit(None, sampler) for sampler, _ in states}
     table = rows_digest(bnn.load(saved))
     for number in range(flips):

@@ -35,7 +35,8 @@ from bayes_nn.data.likelihoods.poisson import Poisson  # noqa: E402
 from bayes_nn.data.likelihoods.student_t import StudentTNoise  # noqa: E402
 from bayes_nn.data.predictive import Predictive  # noqa: E402
 from bayes_nn.inference.comparison.compare import compare  # noqa: E402
-from bayes_nn.inference.comparison.result import Comparison, load  # noqa: E402
+from bayes_nn.inference.comparison.result import Comparison  # noqa: E402
+from bayes_nn.inference.load import load  # noqa: E402
 from bayes_nn.inference.posterior.fit import fit  # noqa: E402
 from bayes_nn.inference.posterior.posterior import Posterior  # noqa: E402
 from bayes_nn.inference.problem.evidence import Evidence  # noqa: E402

@@ -35,6 +35,7 @@ from bayes_nn.cli.options import (
     with_table,
 )
 from bayes_nn.cli.printing import console, show_comparison, show_sweep
+from bayes_nn.runtime.sealed_file import check_writable, write_file
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,6 +81,7 @@ def compare(
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
     X, y = table.X, table.y
+    check_writable(out)
     if splits < 1:
         raise ValueError(f"--splits must be at least 1; got {splits}")
     held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
@@ -104,9 +106,9 @@ def compare(
             checkpoint=checkpoint,
         )
     result = replace(result, settings=result.settings | {"levels": table.levels})
+    result.save(out / "result.nc")
     show_comparison(result)
     result.report(out / "report.html")
-    result.save(out / "result.nc")
     result.plot_evidence().savefig(out / "evidence.png", dpi=150)
     console.print(f"\nWritten to [bold]{out}[/]: report.html, result.nc, evidence.png")
 
@@ -123,9 +125,9 @@ def sweep(
     bias_std: Std = None,
     noise_std: Std = None,
     test_fraction: TestFraction = 0.25,
-    out: Annotated[Path, typer.Option(help="Folder for sweep.csv, sweep.png and a report of every depth.")] = Path(
-        "sweep"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for sweep.csv, sweep.png, and a result and a report of every depth.")
+    ] = Path("sweep"),
     particles: Particles = 128,
     islands: Islands = 4,
     likelihood: Likelihood = "gaussian",
@@ -141,6 +143,7 @@ def sweep(
     Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
     """
     parts = training_and_test(table, test_fraction, seed)
+    check_writable(out)
     nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
@@ -150,13 +153,13 @@ def sweep(
             sampler=bnn.inference.SMC(particles=particles, islands=islands),
             duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
         )  # fmt: skip
-    show_sweep(result, len(parts[0]))
-    out.mkdir(parents=True, exist_ok=True)
-    result.table.to_csv(out / "sweep.csv")
-    result.plot().savefig(out / "sweep.png", dpi=150)
     for net, comparison in zip(nets, result.comparisons.values(), strict=True):
+        comparison.save(out / f"result_depth_{net.depth}.nc")
         comparison.report(out / f"report_depth_{net.depth}.html")
-    console.print(f"\nWritten to [bold]{out}[/]: sweep.csv, sweep.png, and a report of every depth")
+    show_sweep(result, len(parts[0]))
+    write_file(out / "sweep.csv", result.table.to_csv().encode())
+    result.plot().savefig(out / "sweep.png", dpi=150)
+    console.print(f"\nWritten to [bold]{out}[/]: sweep.csv, sweep.png, and a result and a report of every depth")
 
 
 @app.command()
@@ -187,6 +190,7 @@ def fit(
     """
     import arviz as az
 
+    check_writable(out.parent)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     (chosen,) = named_priors([prior], net, [width])
     with warnings.catch_warnings():
@@ -205,19 +209,21 @@ def fit(
         scale = "standardised y" if posterior.dataset.likelihood.scales_targets else "y"
         console.print(f"log evidence of the {scale}: {posterior.log_evidence}", highlight=False)
     console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence}", highlight=False)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    tree.to_netcdf(out, engine="h5netcdf")
+    content: Any = tree.to_netcdf(engine="h5netcdf")
+    write_file(out, bytes(content))
     console.print(f"Written to [bold]{out}[/]; read it with arviz.from_netcdf")
 
 
 @app.command()
 @one_line_errors
 def report(
-    result: Annotated[Path, typer.Argument(help="A result.nc that [bold]compare[/] wrote.")],
+    result: Annotated[Path, typer.Argument(help="A result that [bold]compare[/] or [bold]sweep[/] wrote.")],
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
 ) -> None:
     """Print a saved comparison and write its report again."""
     comparison = bnn.load(result)
+    if not isinstance(comparison, bnn.Comparison):
+        raise ValueError(f"{result} is a posterior; report takes the result of compare or sweep")
     show_comparison(comparison)
     console.print(f"\nWritten to [bold]{comparison.report(out)}[/]")
 

@@ -82,19 +82,31 @@ LIKELIHOODS: dict[str, type[bnn.Likelihood]] = {
     "categorical": bnn.Categorical,
 }
 
+#: What an interrupted command says that had no folder for its state.
+LOST = "nothing was kept, which --checkpoint FOLDER would change"
+
 Likelihood = Annotated[str, typer.Option(help=f"How y depends on the function: {', '.join(LIKELIHOODS)}.")]
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn what is wrong with the user's data, options or files into one line on standard error and exit code 2."""
+    """Turn a ValueError or OSError into one line on standard error and exit code 2, and Ctrl-C into one and 130."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except (ValueError, OSError, ImportError) as error:
+        except (ValueError, ImportError) as error:
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(2) from None
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            typer.echo(f"error: {error.strerror or error}{place}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            folder = kwargs.get("checkpoint")
+            kept = f"the state of the run is in {folder}: the same command goes on from there"
+            typer.echo(f"stopped; {kept if folder else LOST}", err=True)
+            raise typer.Exit(130) from None
 
     return wrapped
 

@@ -1,6 +1,6 @@
 """What the commands of ``bayes-nn`` print in a terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.table import Table
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.sweep import Sweep
 from bayes_nn.inference.verdict.mixture import describe_mixture
+from bayes_nn.inference.verdict.prior_result import PriorResult
 
 #: Columns of a terminal from which on the whole table is printed; the report always has all of it.
 WIDE = 130
@@ -42,12 +43,17 @@ def show_comparison(result: Comparison) -> None:
     for name, row in result.table.iterrows():
         table.add_row(str(name), *(cell(row) for cell in cells.values()))
     console.print(table)
-    for row in result.rows:
-        for reason in row.reasons:
-            console.print(f"[yellow]{row.name}: {reason}[/]", highlight=False)
+    _show_reasons(result.rows)
     if result.feature_free is not None:
         console.print(describe_mixture(result.feature_free), highlight=False)
     console.print(str(result.verdict), highlight=False)
+
+
+def _show_reasons(rows: Iterable[PriorResult]) -> None:
+    """Print why rows are not reliable, once for those of one name."""
+    for name, row in {row.name: row for row in rows}.items():
+        for reason in row.reasons:
+            console.print(f"[yellow]{name}: {reason}[/]", highlight=False)
 
 
 def show_sweep(result: Sweep, rows: int) -> None:
@@ -62,3 +68,4 @@ def show_sweep(result: Sweep, rows: int) -> None:
             "yes" if row.reliable else "NO",
         )  # fmt: skip
     console.print(table)
+    _show_reasons(row for comparison in result.comparisons.values() for row in comparison.rows)

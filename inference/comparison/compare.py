@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 from jaxtyping import Array
 
 from bayes_nn.architecture.serial import Serial
@@ -15,7 +17,7 @@ from bayes_nn.inference.comparison.fits import fit_rows
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
 from bayes_nn.inference.posterior.fit import checked_likelihood
-from bayes_nn.inference.sampling.checkpoint import checked_folder
+from bayes_nn.inference.sampling.checkpoint import running_in
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.inference.verdict.judge import judge
@@ -25,7 +27,8 @@ from bayes_nn.priors.gaussian.log_marginal import JITTER
 from bayes_nn.priors.ladder import chosen_candidates
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.progress import ConvergenceWarning
-from bayes_nn.runtime.random_keys import checked_key
+from bayes_nn.runtime.provenance import digest_of, versions
+from bayes_nn.runtime.random_keys import checked_key, is_seed
 
 
 def compare(
@@ -71,14 +74,17 @@ def compare(
         max_seconds: that one fit may take; no round of replica exchange after the third is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
         checkpoint: a folder for the state of the fits; a killed comparison started again goes on from there, and
-            does not repeat what had ended. Frozen features are fitted in one go.
+            does not repeat what had ended; a second one at the same time is refused. Frozen features are fitted in one
+            go.
         progress: show a progress bar on a terminal.
 
     Returns:
         Table, verdict, plots, report and file in one.
 
     Raises:
-        ValueError: for bad data or settings, before any fit.
+        ValueError: for bad data or settings, before any fit; for a checkpoint that is damaged, in use, or of another
+            run.
+        OSError: naming folder and reason, if the checkpoint cannot be written.
 
     Warns:
         ConvergenceWarning: if a sampler has not converged.
@@ -102,6 +108,17 @@ def compare(
         named, parts, sampler or default, checked_key(key), rows=len(dataset),
         standardized=standardize and likelihood.scales_targets, checkpoint=checkpoint, progress=progress,
     )  # fmt: skip
+    arguments = {
+        "priors": {name: repr(prior) for name, prior in named.items()},
+        "likelihood": repr(likelihood),
+        "standardize": standardize,
+        "splits": splits if splits is None or isinstance(splits, int) else f"{len(parts)} given",
+        "sampler": repr(sampler or default),
+        "seed": int(key) if is_seed(key) else np.asarray(jax.random.key_data(checked_key(key))).tolist(),
+    }
+    tests = [array for part in parts for array in (part.test_inputs, part.test_targets) if array is not None]
+    data = digest_of(dataset.inputs, dataset.targets, *tests)
+    result = replace(result, provenance=arguments | {"versions": versions(), "data_sha256": data})
     for row in result.rows:
         for reason in row.reasons:
             warnings.warn(f"{row.name}: {reason}", ConvergenceWarning, stacklevel=2)
@@ -141,14 +158,13 @@ def compare_datasets(
     sampler = sampler or SMCFirst()
     if not isinstance(sampler, SMC | SMCFirst):
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
-    if checkpoint is not None:
-        checked_folder(checkpoint)
-    fits = fit_rows(named, named, splits, sampler, key, checkpoint, progress)
-    if isinstance(sampler, SMCFirst) and not sampler.confirm_kernels:
-        again = _to_confirm(fits.rows, named, len(first), first.inputs.ndim == 2)
-        confirming = replace(sampler, confirm_kernels=True)
-        fits = fits.replaced_by(fit_rows(again, named, splits, confirming, key, checkpoint, progress))
-    fits.remove_checkpoints()
+    with running_in(checkpoint):
+        fits = fit_rows(named, named, splits, sampler, key, checkpoint, progress)
+        if isinstance(sampler, SMCFirst) and not sampler.confirm_kernels:
+            again = _to_confirm(fits.rows, named, len(first), first.inputs.ndim == 2)
+            confirming = replace(sampler, confirm_kernels=True)
+            fits = fits.replaced_by(fit_rows(again, named, splits, confirming, key, checkpoint, progress))
+        fits.remove_checkpoints()
     results = sorted(fits.rows, key=lambda row: (row.peeks, -row.log_evidence))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
     likelihood = first.likelihood

@@ -43,6 +43,7 @@ class Comparison:
         posteriors: the posteriors of the first split by row name; not saved to file.
         X_test: the test inputs of the first split, None without; not saved to file.
         sampler: what the fits were made with; not saved to file.
+        provenance: seed, priors, likelihood, other settings, versions, and a digest of the data.
 
     Example:
         >>> import bayes_nn as bnn
@@ -64,6 +65,7 @@ class Comparison:
     posteriors: dict[str, Posterior] = field(default_factory=dict, repr=False, compare=False)
     X_test: Any = field(default=None, repr=False, compare=False)
     sampler: Sampler | None = field(default=None, repr=False, compare=False)
+    provenance: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def test_to_train(self) -> float:
@@ -165,15 +167,10 @@ class Comparison:
         observed = np.concatenate(self.y_test)
         means = {row.name: np.concatenate(row.test_mean) for row in self.rows}
         if "accuracy" in self.table:
+            titles = {row.name: f"{row.name}\naccuracy {row.accuracy:.3f}" for row in self.rows}
+            curves = {name: calibration_curve(mean, observed) for name, mean in means.items()}
             return plot_calibration(
-                [
-                    Calibration(
-                        f"{row.name}\naccuracy {row.accuracy:.3f}",
-                        calibration_curve(means[row.name], observed),
-                        row.learns_features,
-                    )
-                    for row in self.rows
-                ]
+                [Calibration(titles[row.name], curves[row.name], row.learns_features) for row in self.rows]
             )
         predictions = [
             Prediction(
@@ -201,6 +198,7 @@ class Comparison:
             approximations=[(row.name, row.approximation) for row in self.rows if row.approximation],
             peeking=[row.name for row in self.rows if row.peeks],
             settings=self.settings,
+            provenance=self.provenance,
             n_train=self.n_train,
             standardized=self.standardized,
             accuracy="accuracy" in self.table,
@@ -231,29 +229,14 @@ class Comparison:
         return kernels, figure_of_features(network, after, kernel_alignment(network, progress=False))
 
     def save(self, path: str | Path) -> Path:
-        """Write everything but the posteriors to a NetCDF file and return its path; :func:`bayes_nn.load` reads it."""
-        verdict = str(self.verdict)
-        return storage.write(
-            Path(path), self.rows, self.y_test, self.n_train, self.standardized, self.settings, verdict
-        )
+        """Write everything but the posteriors to a NetCDF file and return its path; :func:`bayes_nn.load` reads it.
+
+        Raises:
+            OSError: naming the folder and the reason, if it cannot be written; the file that was there then stays.
+        """
+        what = self.rows, self.y_test, self.n_train, self.standardized, self.settings, self.provenance
+        return storage.write(Path(path), *what, str(self.verdict))
 
     def __str__(self) -> str:
         together = [] if self.feature_free is None else [describe_mixture(self.feature_free)]
         return "\n".join([self.table.round(3).to_string(), *together, str(self.verdict)])
-
-
-def load(path: str | Path) -> Comparison:
-    """Read a comparison that :meth:`Comparison.save` wrote.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: if the file is missing or is not a saved comparison.
-
-    Example:
-        >>> load("missing.nc")
-        Traceback (most recent call last):
-        ValueError: there is no file missing.nc
-    """
-    return Comparison(**storage.read(Path(path)))

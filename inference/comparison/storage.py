@@ -1,5 +1,9 @@
-"""Comparisons as NetCDF files: one group per prior, numbers as variables, the rest as attributes."""
+"""Comparisons as NetCDF files: one group per prior, numbers as variables, the rest as attributes.
 
+The files are sealed, so that the NetCDF library sees no byte that is not as it was written.
+"""
+
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,8 +15,10 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayes_nn.inference.verdict.prior_result import PriorResult
+from bayes_nn.runtime.sealed_file import read_sealed, write_sealed
 
-FORMAT = "bayes_nn comparison 1"
+#: Number of the layout, raised whenever it changes.
+LAYOUT = 2
 _ARRAYS = ("lpd_test", "test_mean", "test_std")
 _TUPLES = (
     "log_evidence_by_split",
@@ -31,6 +37,7 @@ def write(
     n_train: int,
     standardized: bool,
     settings: dict[str, Any],
+    provenance: dict[str, Any],
     verdict: str,
 ) -> Path:
     """Write what a comparison found, and return the path.
@@ -41,8 +48,12 @@ def write(
         y_test: targets of the test points, one array per split.
         n_train: training rows of a split.
         standardized: whether the evidence is that of the standardised y.
-        settings: what the comparison was run with.
+        settings: what the comparison was run with, for the report.
+        provenance: what it takes to run it again.
         verdict: for readers of the file; it is not read back.
+
+    Raises:
+        OSError: naming the folder and the reason, if it cannot be written.
     """
     groups = {}
     split = np.concatenate([np.full(len(y), i) for i, y in enumerate(y_test)] or [np.zeros(0, int)])
@@ -59,35 +70,29 @@ def write(
     if y_test:
         root["y_test"] = (("point", "output"), np.concatenate(y_test))
     attributes = {
-        "format": FORMAT,
         "n_train": n_train,
         "standardized": int(standardized),
         "settings": json.dumps(settings),
+        "provenance": json.dumps(provenance),
         "verdict": verdict,
     }
     tree = xr.DataTree.from_dict({"/": xr.Dataset(root, attrs=attributes), **groups})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tree.to_netcdf(path, engine="h5netcdf")
-    return path
+    content: Any = tree.to_netcdf(engine="h5netcdf")
+    return write_sealed(path, "comparison", LAYOUT, bytes(content))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What :func:`write` wrote: rows, y_test, n_train, standardized and settings by name.
+    """What :func:`write` wrote: rows, y_test, n_train, standardized, settings and provenance by name.
 
     Args:
         path: the file.
 
     Raises:
-        ValueError: if the file is missing or is not a saved comparison.
+        ValueError: if the file is damaged, of another version or not a saved comparison.
     """
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    try:
-        tree: Any = xr.load_datatree(path, engine="h5netcdf")
-    except OSError as error:
-        raise ValueError(f"{path} is not a NetCDF file ({error})") from None
-    if tree.attrs.get("format") != FORMAT:
-        raise ValueError(f"{path} was not written by bayes_nn.compare(...).save")
+    remedy = "restore it from a copy, or run the comparison again"
+    content = io.BytesIO(read_sealed(path, "comparison", LAYOUT, remedy))
+    tree: Any = xr.load_datatree(content, engine="h5netcdf")
     split = tree["split"].values
 
     def cut(values: np.ndarray) -> list[np.ndarray]:
@@ -98,8 +103,8 @@ def read(path: Path) -> dict[str, Any]:
         group = tree[f"prior_{number}"].to_dataset(inherit=False)
         plain = json.loads(group.attrs["row"])
         for name in _TUPLES:
-            plain[name] = tuple(plain.get(name, ()))
-        plain["bounds_by_split"] = tuple(map(tuple, plain.get("bounds_by_split", ())))
+            plain[name] = tuple(plain[name])
+        plain["bounds_by_split"] = tuple(map(tuple, plain["bounds_by_split"]))
         arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
         rows.append(PriorResult(**plain, **arrays))
     return {
@@ -108,4 +113,5 @@ def read(path: Path) -> dict[str, Any]:
         "n_train": int(tree.attrs["n_train"]),
         "standardized": bool(tree.attrs["standardized"]),
         "settings": json.loads(tree.attrs["settings"]),
+        "provenance": json.loads(tree.attrs["provenance"]),
     }

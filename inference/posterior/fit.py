@@ -1,6 +1,5 @@
 """Fitting a prior to data: checked data, a sampler, and the posterior."""
 
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.problem_of import problem_of
-from bayes_nn.inference.sampling.checkpoint import Checkpoint
+from bayes_nn.inference.sampling.checkpoint import Checkpoint, running_in
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.sampling.samplers import choose_sampler
 from bayes_nn.priors.prior import Prior
@@ -56,14 +55,16 @@ def fit(
         key: a JAX key or an integer seed.
         duplicates: ``"error"`` refuses rows that repeat both X and y; ``"keep"`` accepts them.
         checkpoint: a folder that keeps the state of the run. A killed run that is started again in the same way goes
-            on from there and gives the same draws; a run that ends removes it.
+            on from there and gives the same draws; a run that ends removes it. A second run in it is refused meanwhile.
         progress: show a progress bar on a terminal; a string is its title.
 
     Returns:
         The posterior.
 
     Raises:
-        ValueError: for bad data, a bad setting, or a sampler that does not fit the prior.
+        ValueError: for bad data, a bad setting, or a sampler that does not fit the prior; for a checkpoint that is
+            damaged, in use, or of another run.
+        OSError: naming folder and reason, if the checkpoint cannot be written.
 
     Warns:
         ConvergenceWarning: if the sampler has not converged.
@@ -80,8 +81,9 @@ def fit(
     key = checked_key(key)
     checked_prior(prior)
     dataset = Dataset.of(X, y, checked_likelihood(likelihood), standardize, duplicates)
-    posterior, kept = fit_dataset(prior, dataset, sampler, key, checkpoint=checkpoint, progress=progress)
-    kept.remove()
+    with running_in(checkpoint):
+        posterior, kept = fit_dataset(prior, dataset, sampler, key, checkpoint=checkpoint, progress=progress)
+        kept.remove()
     for reason in posterior.reasons:
         warnings.warn(f"{prior.name}: {reason}", ConvergenceWarning, stacklevel=2)
     return posterior
@@ -145,12 +147,11 @@ def fit_problem(
             return True
         return judge_convergence(Draws(problem, dataset, values, log_likelihood, {}, settings.name, draw_key)).converged
 
-    started = time.perf_counter()
     with progress_bar(progress if isinstance(progress, str) else problem.prior.name, enabled=bool(progress)) as report:
         ended = kept.load("fit")
         if ended is None:
             drawn = settings.draw(problem, key, report=report, checkpoint=kept, good_enough=good_enough)
-            ended = drawn, kept.seconds_before + time.perf_counter() - started
+            ended = drawn, kept.seconds
             kept.save("fit", ended)
         drawn, seconds = ended
         posterior = Posterior(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from bayes_nn.data.class_predictive import ClassPredictive
 from bayes_nn.data.mixture_predictive import MixturePredictive
 from bayes_nn.data.predictive import Predictive
+from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
 from bayes_nn.inference.posterior.datatree import to_datatree
 from bayes_nn.inference.posterior.draws import Draws
@@ -177,6 +179,15 @@ class Posterior(Draws):
     def to_datatree(self) -> xr.DataTree:
         """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""
         return to_datatree(self, self.sampler_evidence)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything, the data among it, to a file and return its path; :func:`bayes_nn.load` reads it.
+
+        Raises:
+            ValueError: for a prior that holds code of your own: NumPyro models, kernels, activations.
+            OSError: naming the folder and the reason, if it cannot be written; the file that was there then stays.
+        """
+        return saved_posterior.write(Path(path), self)
 
     def __repr__(self) -> str:
         evidence = f", log evidence {self.sampler_evidence}" if self.sampler_evidence else ""

@@ -2,9 +2,8 @@
 
 import base64
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-_STACK = ("bayes_nn", "jax", "numpyro", "blackjax", "gpjax", "arviz")
+from bayes_nn.runtime.provenance import versions
+from bayes_nn.runtime.sealed_file import write_file
 
 
 class KernelScores(NamedTuple):
@@ -52,6 +52,7 @@ class Page:
         predictions: figure of predictions on test data; None without.
         kernels: of the judged network, before and after the data; empty where they are not known.
         features: figure of what its features became, or None.
+        provenance: seed, digest of the data and versions of a comparison.
     """
 
     verdict: dict[str, Any]
@@ -70,6 +71,7 @@ class Page:
     predictions: Figure | None = None
     kernels: Sequence[KernelScores] = ()
     features: Figure | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_report(page: Page, path: Path) -> Path:
@@ -86,11 +88,9 @@ def write_report(page: Page, path: Path) -> Path:
     text = template.render(
         vars(page)
         | {f"{name}_picture": figure and picture(figure) for name, figure in pictures.items()}
-        | {"versions": {name: version(name) for name in _STACK}, "number": _number}
+        | {"versions": page.provenance.get("versions") or versions(), "number": _number}
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+    return write_file(path, text.encode())
 
 
 def picture(figure: Figure) -> str:

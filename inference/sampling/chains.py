@@ -102,7 +102,7 @@ def run_chains(
     warmup, total = calls(settings.warmup), calls(settings.warmup) + calls(settings.draws)
     with one_blas_thread_per_device():
         done, state = checkpoint.load("chains") or (0, start())
-        kept = [checkpoint.load(f"draws_{number}") for number in range(warmup, done)]
+        kept = [checkpoint.load_part(f"draws_{number}") for number in range(warmup, done)]
         for number in range(done, total):
             state, draws = advance(state, number)
             draws = jax.tree.map(np.asarray, draws)

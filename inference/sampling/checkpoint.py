@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.runtime.folder_lock import LOCK, locked
+from bayes_nn.runtime.sealed_file import PARTIAL
 from bayes_nn.runtime.state_file import read_state, write_state
 
 #: Of the files in the folder.
 SUFFIX = ".npz"
-#: Number of the layout of saved states; raised whenever it changes, so that the states of older versions are refused.
-LAYOUT = 5
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Checkpoint:
             ValueError: if the folder holds another run.
         """
         if folder is None:
-            return NOWHERE
+            return cls(None)
         folder = checked_folder(folder)
         checkpoint, mark = cls(folder), fingerprint(problem, settings, key)
         known = checkpoint.load("fingerprint")
@@ -62,36 +63,65 @@ class Checkpoint:
                 f"{folder} holds the checkpoint of another run (other data, prior, sampler settings or key, or another "
                 "version of bayes_nn): remove it, or choose another folder"
             )
-        if known is None and folder.exists() and any(path.suffix != ".partial" for path in folder.iterdir()):
+        others = [path for path in folder.glob("*") if path.suffix != PARTIAL and path.name != LOCK]
+        if known is None and others:
             raise ValueError(f"checkpoint {folder} is not empty and was not written by bayes_nn: choose another folder")
         checkpoint = replace(checkpoint, seconds_before=checkpoint.load("seconds") or 0.0)
         checkpoint.save("fingerprint", mark)
         return checkpoint
 
+    @property
+    def seconds(self) -> float:
+        """That the run has taken so far, all parts together."""
+        return self.seconds_before + time.perf_counter() - self.began
+
     def save(self, name: str, state: Any) -> None:
         """Write a pytree in one step, so that a run killed while writing leaves the last state behind."""
-        if self.folder is None:
-            return
-        self._write(name, state)
-        self._write("seconds", self.seconds_before + time.perf_counter() - self.began)
-
-    def _write(self, name: str, state: Any) -> None:
-        assert self.folder is not None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_state(self.folder / f"{name}{SUFFIX}", state)
+        if self.folder is not None:
+            write_state(self.folder / f"{name}{SUFFIX}", state)
+            write_state(self.folder / f"seconds{SUFFIX}", self.seconds)
 
     def load(self, name: str) -> Any:
-        """What was saved by that name, or None."""
+        """What was saved by that name, or None.
+
+        Raises:
+            ValueError: if the file is damaged, or another version of bayes_nn wrote it.
+        """
         path = self.folder / f"{name}{SUFFIX}" if self.folder is not None else None
-        return read_state(path) if path is not None and path.exists() else None
+        return read_state(path, self._remedy) if path is not None and path.exists() else None
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` gave the first time, in this part of the run or an earlier one, and saved by that name."""
+        saved = self.load(name)
+        if saved is None:
+            saved = (make(),)
+            self.save(name, saved)
+        return saved[0]
+
+    def load_part(self, name: str) -> Any:
+        """:meth:`load` of what must be there.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        part = self.load(name)
+        if part is None:
+            raise ValueError(f"{name}{SUFFIX} is missing in the checkpoint {self.folder}; {self._remedy}")
+        return part
+
+    @property
+    def _remedy(self) -> str:
+        return f"remove the folder {self.folder}, and this run starts anew"
 
     def remove(self) -> None:
         """Remove what was written, and the folder if nothing else is in it, once the run has ended."""
         if self.folder is None:
             return
-        written = [*self.folder.glob("*.partial"), *self.folder.glob(f"*{SUFFIX}")]
+        written = [*self.folder.glob(f"*{PARTIAL}"), *self.folder.glob(f"*{SUFFIX}")]
+        # A run killed meanwhile finds its end, or nothing.
+        last = {"fit": 1, "fingerprint": 2}
         with contextlib.suppress(OSError):
-            for path in sorted(written, key=lambda path: path.stem == "fingerprint"):
+            for path in sorted(written, key=lambda path: last.get(path.stem, 0)):
                 path.unlink()
             self.folder.rmdir()
 
@@ -113,8 +143,30 @@ def checked_folder(folder: str | Path) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def running_in(folder: str | Path | None) -> Iterator[None]:
+    """Keep a second run out of the folder of a run, and say how to go on when the run is interrupted.
+
+    Args:
+        folder: of the checkpoint; None to do nothing.
+
+    Raises:
+        ValueError: if another process has it.
+        OSError: naming the folder and the reason, if it cannot be written.
+    """
+    if folder is None:
+        yield
+        return
+    with locked(checked_folder(folder)):
+        try:
+            yield
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(f"The state of the run is in {folder}: the same call goes on from there.")
+            raise
+
+
 def fingerprint(problem: Problem, settings: Any, key: Array) -> str:
-    """What tells one run from another: data, prior, likelihood, settings and key, and the layout of what is saved.
+    """What tells one run from another: data, prior, likelihood, settings and key.
 
     Prior and likelihood enter by what they compute: log densities at two draws, to 9 digits.
     """
@@ -123,7 +175,7 @@ def fingerprint(problem: Problem, settings: Any, key: Array) -> str:
     digest = hashlib.sha256()
     for part in (problem.X, problem.Y, jax.random.key_data(key)):
         digest.update(np.asarray(jnp.asarray(part)).tobytes())
-    digest.update(repr((LAYOUT, problem.prior.name, settings, list(problem.latents), densities)).encode())
+    digest.update(repr((problem.prior.name, settings, list(problem.latents), densities)).encode())
     return digest.hexdigest()
 
 

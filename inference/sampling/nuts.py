@@ -67,7 +67,7 @@ class NUTS(Chains):
     ) -> ChainDraws:
         """Draws on the unconstrained scale, their log likelihood, and statistics under the names ArviZ reads."""
         settings = self.kernel_settings
-        if checkpoint is not NOWHERE:
+        if checkpoint.folder is not None:
             # NumPyro's kernel learns the length of the warm-up when it is initialised, which a resumed run skips.
             jax.eval_shape(partial(_start, settings=settings, chains=self.chains), problem, key)
         u, log_likelihood, stats = run_chains(

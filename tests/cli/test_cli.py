@@ -86,8 +86,42 @@ def test_sweep_writes_a_line_for_every_depth_and_width(table, tmp_path):
     few = ["--particles", 16, "--islands", 2, *FIXED, "--out", tmp_path / "out"]
     done = run("sweep", path, "--target", "price", "--width", "2,3", "--depth", "1", *few)
     assert done.exit_code == 0, done.output
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.csv", "sweep.png", "report_depth_1.html"}
+    files = {"sweep.csv", "sweep.png", "report_depth_1.html", "result_depth_1.nc"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == files
     assert pd.read_csv(tmp_path / "out" / "sweep.csv").width.to_list() == [2, 3]
+    again = run("report", tmp_path / "out" / "result_depth_1.nc", "--out", tmp_path / "again.html")
+    assert again.exit_code == 0, again.output
+    reasons = [reason for row in bnn.load(tmp_path / "out" / "result_depth_1.nc").rows for reason in row.reasons]
+    assert reasons
+    for output in (done.output, again.output):
+        text = "".join(output.split())
+        assert all("".join(reason.split()) in text for reason in reasons)
+
+
+@pytest.mark.parametrize(("option", "says"), [(True, "the same command goes on from there"), (False, "--checkpoint")])
+def test_ctrl_c_is_one_sentence_and_exit_code_130(table, tmp_path, monkeypatch, option, says):
+    table.to_csv(tmp_path / "houses.csv", index=False)
+
+    def stopped(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bnn.inference.SMC, "draw", stopped)
+    folder = tmp_path / "run"
+    few = ["--target", "price", "--prior", "nngp", "--sampler", "smc", "--out", tmp_path / "p.nc"]
+    done = run("fit", tmp_path / "houses.csv", *few, *(["--checkpoint", folder] if option else []))
+    assert done.exit_code == 130
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert folder.exists() == option
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(table, tmp_path):
+    table.to_csv(tmp_path / "houses.csv", index=False)
+    (tmp_path / "file").touch()
+    done = run("compare", tmp_path / "houses.csv", "--target", "price", "--out", tmp_path / "file" / "out")
+    assert done.exit_code == 2
+    assert "cannot write to the folder" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
@@ -147,7 +181,7 @@ BAD = {
     "unknown priors": (["compare", "FILE", "--target", "price", "--priors", "nngp,tree"], "unknown prior 'tree'"),
     "bad fraction": (["compare", "FILE", "--target", "price", "--test-fraction", "1.5"], "--test-fraction"),
     "other file": (["compare", "NOTES"], "must be a .csv or .parquet file"),
-    "not a result": (["report", "FILE"], "is not a NetCDF file"),
+    "not a result": (["report", "FILE"], "does not end with the seal of bayes_nn"),
 }
 
 

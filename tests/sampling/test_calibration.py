@@ -70,7 +70,7 @@ def exchanged(settings, problem, key):
     """Draws of both systems in the last round, (systems, sweeps, D)."""
     key_start, key_rounds = jax.random.split(key)
 
-    def next_calls(start, results, sweeps, calls):
+    def next_calls(start, results, sweeps, calls, seconds):
         return 2 * calls if len(results) < settings.rounds else 0
 
     begin, move = partial(settings.begin, problem, key_start, silent), default_move(problem, settings.max_steps)

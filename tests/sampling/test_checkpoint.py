@@ -1,14 +1,22 @@
 """A run that is killed and started again gives the draws of one that was not."""
 
+import contextlib
+import itertools
+import os
+import resource
+import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference
-from bayes_nn.inference.sampling.checkpoint import Checkpoint
+from bayes_nn.inference.sampling.checkpoint import Checkpoint, running_in
+from bayes_nn.inference.sampling.exchange import smc_first
+from bayes_nn.runtime.state_file import write_state
 
 X = np.random.default_rng(0).normal(size=(25, 2))
 Y = X[:, 0] + 0.3 * np.random.default_rng(1).normal(size=25)
@@ -139,4 +147,130 @@ def test_a_comparison_does_not_repeat_fits_that_had_ended(tmp_path, monkeypatch)
     assert ran == [candidates[0].name, NETWORK.name, NETWORK.name]
     assert again.table["log_evidence"].equals(whole.table["log_evidence"])
     assert again.table["seconds"][candidates[0].name] == seconds  # those it took, not those of reading it back
-    assert not any((tmp_path / "run").iterdir())
+    assert not (tmp_path / "run").exists()
+
+
+@contextlib.contextmanager
+def stopping(when):
+    """Ctrl-C after that write of a run's state, given by its name and the state."""
+    save = Checkpoint.save
+
+    def stops(self, name, state):
+        save(self, name, state)
+        if when(name, state):
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "save", stops)
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            yield stopped
+
+
+def writes(count):
+    """The condition of a number of writes."""
+    numbers = itertools.count(1)
+    return lambda name, state: next(numbers) == count
+
+
+def fit(sampler, folder=None):
+    return bnn.fit(NETWORK, X, Y, sampler=sampler, key=5, checkpoint=folder)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """The state of a run that was stopped while it drew."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    with stopping(writes(9)) as reason:
+        fit(SAMPLERS["infinite_hmc"], folder)
+    assert reason.value.__notes__ == [f"The state of the run is in {folder}: the same call goes on from there."]
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_damaged_missing_and_older_states_are_refused(stopped, tmp_path):
+    """A bit of every file, drawn at random; then a file that is not there; the rest stays as it is."""
+    rng, settings = np.random.default_rng(0), SAMPLERS["infinite_hmc"]
+    names = sorted(path.name for path in stopped.iterdir())
+    assert names == ["chains.npz", "draws_2.npz", "draws_3.npz", "draws_4.npz", "fingerprint.npz", "seconds.npz"]
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    for path in [path for path in sorted(folder.iterdir()) for _ in range(5)]:
+        whole = path.read_bytes()
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"{path} .*remove the folder {folder}, and this run starts anew"):
+            fit(settings, folder)
+        path.write_bytes(whole)
+    (folder / "draws_3.npz").unlink()
+    with pytest.raises(ValueError, match=r"draws_3\.npz is missing in the checkpoint .*starts anew"):
+        fit(settings, folder)
+    np.savez(folder / "fingerprint.npz", np.array("as the version before wrote it"))
+    with pytest.raises(ValueError, match="an earlier version wrote it; remove the folder"):
+        fit(settings, folder)
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_a_full_disk_is_named_and_the_run_goes_on_with_more_space(stopped, tmp_path):
+    folder, limits = shutil.copytree(stopped, tmp_path / "run"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((folder / "draws_2.npz").stat().st_size - 1, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"cannot write to the folder {folder} .*too large"):
+            fit(SAMPLERS["infinite_hmc"], folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    again, whole = fit(SAMPLERS["infinite_hmc"], folder), fit(SAMPLERS["infinite_hmc"])
+    np.testing.assert_array_equal(again.log_likelihood, whole.log_likelihood)
+    assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["infinite_hmc", "smc", "replica_exchange"])
+def test_seconds_are_those_of_all_parts(name, tmp_path):
+    with stopping(writes(5)):
+        fit(SAMPLERS[name], tmp_path / "run")
+    before = Checkpoint(tmp_path / "run").load("seconds")
+    assert before > 0.0
+    write_state(tmp_path / "run" / "seconds.npz", 1000.0)
+    began = time.perf_counter()
+    assert 1000.0 < fit(SAMPLERS[name], tmp_path / "run").seconds < 1000.0 + time.perf_counter() - began
+
+
+def test_two_runs_in_one_folder(tmp_path):
+    with running_in(tmp_path / "run"):
+        for run in (
+            lambda: fit("smc", tmp_path / "run"),
+            lambda: bnn.compare([NETWORK], X, Y, checkpoint=tmp_path / "run"),
+        ):
+            with pytest.raises(ValueError, match=f"is in use by process {os.getpid()} on .*choose another folder"):
+                run()
+    assert not (tmp_path / "run").exists()
+
+
+STOPS = {
+    "among the moves": lambda name, state: name == "islands" and state[2] == 2,
+    "behind them": lambda name, state: name == "exchange",
+}
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_moves_at_the_end_are_not_made_again(tmp_path, monkeypatch):
+    """SMC is moved on at most 5 times before replica exchange begins, whatever was made of them before a stop."""
+    monkeypatch.setattr(smc_first, "LONGEST_PATH", 1e9)
+    settings = smc_first.SMCFirst(SAMPLERS["smc that moves on"], SAMPLERS["replica_exchange"], max_seconds=1e9)
+    made, save = [], Checkpoint.save
+
+    def noted(self, name, state):
+        made.extend([state[2]] if name == "islands" else [])
+        save(self, name, state)
+
+    monkeypatch.setattr(Checkpoint, "save", noted)
+    whole, most = fit(settings), max(made)
+    assert most > 2
+    for case, when in STOPS.items():
+        with stopping(when):
+            fit(settings, tmp_path / case)
+        made.clear()
+        again = fit(settings, tmp_path / case)
+        assert max(made, default=most) == most
+        np.testing.assert_array_equal(again.log_likelihood, whole.log_likelihood)
+        assert again.sampler_evidence == whole.sampler_evidence

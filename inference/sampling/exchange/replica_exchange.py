@@ -1,6 +1,5 @@
 """Replica exchange: posterior and evidence where modes are separated, by replicas that travel along the tempering."""
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -122,13 +121,7 @@ class ReplicaExchange(Sampler):
         from bayes_nn.inference.sampling.exchange.rounds import run_rounds
 
         key_start, key_rounds = jax.random.split(key)
-        began = latest = time.perf_counter()
-
-        def begin() -> "Start":
-            nonlocal latest
-            begun = start or self.begin(problem, key_start, report)
-            latest = time.perf_counter()
-            return begun
+        began = checkpoint.once("exchange_began", lambda: checkpoint.seconds)
 
         def enough(start: "Start", results: "list[RoundResult]", sweeps: "Sweep") -> bool:
             evidence = judge_rounds(start, results)
@@ -138,11 +131,11 @@ class ReplicaExchange(Sampler):
                 return False
             return good_enough(all_values(problem, sweeps.u), sweeps.log_likelihood[..., -1])
 
-        def next_calls(start: "Start", results: "list[RoundResult]", sweeps: "Sweep", calls: int) -> int:
-            nonlocal latest
-            took, latest = time.perf_counter() - latest, time.perf_counter()
-            missing = min(FEWEST_ROUNDS, self.rounds) - len(results)
-            affordable = int(min(2.0, (max_seconds - (latest - began)) / took / max(missing, 1)) * calls)
+        def next_calls(
+            start: "Start", results: "list[RoundResult]", sweeps: "Sweep", calls: int, seconds: float
+        ) -> int:
+            missing, left = min(FEWEST_ROUNDS, self.rounds) - len(results), max_seconds - (checkpoint.seconds - began)
+            affordable = int(min(2.0, left / seconds / max(missing, 1)) * calls)
             if missing > 0:
                 return max(calls, affordable)
             if len(results) >= self.rounds or affordable < WORTH_A_ROUND * calls or enough(start, results, sweeps):
@@ -152,7 +145,7 @@ class ReplicaExchange(Sampler):
         start, results, sweeps = run_rounds(
             problem,
             self.move or default_move(problem, self.max_steps),
-            begin,
+            lambda: start or self.begin(problem, key_start, report),
             key_rounds,
             next_calls,
             report,

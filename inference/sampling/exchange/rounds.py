@@ -24,9 +24,9 @@ FIRST_ADAPTING = 2
 #: Fraction of a round that adapts step sizes and forgets the last levels; its sweeps are not kept. Gain of adaptation.
 ADAPTING, GAIN = 0.25, 0.3
 
-#: The compiled calls of the next round, 0 to end, from where it all began, the results so far, and the kept sweeps and
-#: the calls of the last round.
-NextCalls = Callable[[Start, list[RoundResult], Sweep, int], int]
+#: The compiled calls of the next round, 0 to end, from where it all began, the results so far, and the kept sweeps, the
+#: calls and the seconds of the last round.
+NextCalls = Callable[[Start, list[RoundResult], Sweep, int, float], int]
 
 
 def run_rounds(
@@ -59,12 +59,13 @@ def run_rounds(
         saved = checkpoint.load("exchange")
         if saved is None:
             begun = start()
-            saved = begun, first_stage(problem, move, begun, key), [], 0, FIRST_ROUND // SWEEPS_PER_CALL
-        begun, stage, results, done, calls = saved
+            saved = begun, first_stage(problem, move, begun, key), [], 0, FIRST_ROUND // SWEEPS_PER_CALL, 0.0
+        begun, stage, results, done, calls, seconds = saved
         while True:
+            round_began = time.perf_counter() - seconds
             number = len(results)
             adapting = int(ADAPTING * calls) if results else FIRST_ADAPTING
-            kept = [checkpoint.load(f"sweeps_{number}_{call}") for call in range(adapting, done)]
+            kept = [checkpoint.load_part(f"sweeps_{number}_{call}") for call in range(adapting, done)]
             while done < calls:
                 began = time.perf_counter()
                 stage, sweeps = _advance(problem, move, stage, GAIN if done < adapting else 0.0)
@@ -75,15 +76,16 @@ def run_rounds(
                 if not results and done == FIRST_ADAPTING:  # the first call may have been compiled
                     affordable = int(min(first_seconds / (time.perf_counter() - began), calls))
                     calls = max(affordable, FIRST_ADAPTING + 1)
-                checkpoint.save("exchange", (begun, stage, results, done, calls))
+                seconds = time.perf_counter() - round_began
+                checkpoint.save("exchange", (begun, stage, results, done, calls, seconds))
                 report(done / calls, _progress(results, sweeps))
             joined = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *kept)
             results = [*results, RoundResult.of(stage.tempering, joined)]
-            if not (following := next_calls(begun, results, joined, calls)):
+            if not (following := next_calls(begun, results, joined, calls, seconds)):
                 return begun, results, joined
-            stage, done = next_stage(problem, move, stage, results[-1], joined, number), 0
-            calls = following
-            checkpoint.save("exchange", (begun, stage, results, 0, calls))
+            stage = next_stage(problem, move, stage, results[-1], joined, number)
+            done, calls, seconds = 0, following, 0.0
+            checkpoint.save("exchange", (begun, stage, results, done, calls, seconds))
 
 
 def _advance(problem: Problem, move: Move, stage: Stage, gain: float) -> tuple[Stage, Sweep]:

@@ -1,6 +1,5 @@
 """SMC where the path is short, confirmed by replica exchange, which takes over elsewhere."""
 
-import time
 from dataclasses import dataclass, field, replace
 
 import jax
@@ -72,8 +71,13 @@ class SMCFirst(Sampler):
         # This module imports BlackJAX, which starts JAX's backend.
         from bayes_nn.inference.sampling.exchange.judgement import confirms
 
-        known = quadrature_where_reliable(problem, jax.random.fold_in(key, 2), report, self.max_seconds)
-        started, asked = time.perf_counter(), 0
+        known = checkpoint.once(
+            "quadrature",
+            lambda: quadrature_where_reliable(problem, jax.random.fold_in(key, 2), report, self.max_seconds),
+        )
+        began = checkpoint.once("smc_began", lambda: checkpoint.seconds)
+        # Moves at the posterior that an earlier part of the run has made.
+        _, _, asked = checkpoint.load("islands") or (None, None, 0)
 
         def patience(values: dict[str, np.ndarray], log_likelihood: np.ndarray) -> bool:
             nonlocal asked
@@ -83,17 +87,20 @@ class SMCFirst(Sampler):
         key_start, key_exchange = jax.random.split(jax.random.fold_in(key, 1))
         start, drawn, trusted = None, None, False
         if problem.has_shape_latents:
-            start = checkpoint.load("pilot") or self.exchange.begin(problem, key_start, report)
-            checkpoint.save("pilot", start)
+            start = checkpoint.once("pilot", lambda: self.exchange.begin(problem, key_start, report))
         if start is None or start.barrier <= LONGEST_PATH:
-            drawn = self.smc.draw(problem, key, report=report, checkpoint=checkpoint, good_enough=patience)
+            drawn = checkpoint.once(
+                "smc", lambda: self.smc.draw(problem, key, report=report, checkpoint=checkpoint, good_enough=patience)
+            )
             drawn = replace(drawn, evidence=_evidence(drawn, known), sampler="smc")
             assert drawn.evidence is not None
             trusted = drawn.evidence.reliable and good_enough(drawn.values, drawn.log_likelihood)
             confirmed_by_exchange = problem.has_hidden_weights or (start is not None and self.confirm_kernels)
-            if (trusted and not confirmed_by_exchange) or time.perf_counter() - started > self.max_seconds:
+            if trusted and not confirmed_by_exchange:
                 return drawn
-        seconds = self.max_seconds - (time.perf_counter() - started)
+        seconds = self.max_seconds - checkpoint.once("smc_seconds", lambda: checkpoint.seconds - began)
+        if drawn and seconds < 0.0:
+            return drawn
         to_confirm = drawn.evidence if drawn and trusted else None
         found = self.exchange.run(
             problem, key_exchange, report, checkpoint, good_enough, seconds, start, to_confirm=to_confirm

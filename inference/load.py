@@ -1,0 +1,31 @@
+"""Reading back what was saved."""
+
+from pathlib import Path
+
+from bayes_nn.inference.comparison import storage
+from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.posterior import saved_posterior
+from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.runtime.sealed_file import kind_of
+
+
+def load(path: str | Path) -> Comparison | Posterior:
+    """Read what :meth:`Comparison.save` or :meth:`Posterior.save` wrote.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if the file is missing, damaged, of another version, or something else.
+
+    Example:
+        >>> load("missing.nc")
+        Traceback (most recent call last):
+        ValueError: there is no file missing.nc
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    if kind_of(path) == saved_posterior.KIND:
+        return Posterior(**saved_posterior.read(path))
+    return Comparison(**storage.read(path))

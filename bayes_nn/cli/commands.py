@@ -2,13 +2,13 @@
 
 import warnings
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
 from bayes_nn.cli.options import (
     PRIORS,
     Activation,
@@ -30,22 +30,37 @@ from bayes_nn.cli.options import (
     chosen_priors,
     named_likelihood,
     named_priors,
-    one_line_errors,
     training_and_test,
     whole_numbers,
 )
 from bayes_nn.cli.printing import console, show_comparison, show_sweep
+from bayes_nn.cli.running import EXIT_CODES, runs
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Does a finite network beat its infinite-width limit by learning features, or as a better prior?",
+    epilog=EXIT_CODES,
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"bayes-nn {version('bayes_nn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_every_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What comes before every command."""
+
+
 @app.command()
-@one_line_errors
+@runs
 def compare(
     data: Data,
     target: Target = "target",
@@ -79,6 +94,8 @@ def compare(
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
+    from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
+
     X, y = inputs_and_target(read_table(data), target)
     if splits < 1:
         raise ValueError(f"--splits must be at least 1; got {splits}")
@@ -111,7 +128,7 @@ def compare(
 
 
 @app.command()
-@one_line_errors
+@runs
 def sweep(
     data: Data,
     target: Target = "target",
@@ -159,7 +176,7 @@ def sweep(
 
 
 @app.command()
-@one_line_errors
+@runs
 def fit(
     data: Data,
     target: Target = "target",
@@ -186,6 +203,8 @@ def fit(
     """
     import arviz as az
 
+    from bayes_nn.cli.files import inputs_and_target, read_table
+
     X, y = inputs_and_target(read_table(data), target)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     (chosen,) = named_priors([prior], net, [width])
@@ -209,7 +228,7 @@ def fit(
 
 
 @app.command()
-@one_line_errors
+@runs
 def report(
     result: Annotated[Path, typer.Argument(help="A result.nc that [bold]compare[/] wrote.")],
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
@@ -221,6 +240,5 @@ def report(
 
 
 def main() -> None:
-    """Entry point: use every core, then run the command."""
-    bnn.use_all_cores()
+    """Entry point."""
     app(prog_name="bayes-nn")

@@ -1,17 +1,21 @@
-"""What the commands of ``bayes-nn`` take: their options, and the values behind the words typed."""
+"""What the commands of ``bayes-nn`` take: their options, and the values behind the words typed.
 
-import functools
+Nothing here imports JAX or pandas before a value is asked for, so that ``--help`` and completion answer at once.
+"""
+
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
-from bayes_nn.priors.ladder import ladders
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Data = Annotated[
     str,
@@ -46,38 +50,24 @@ PRIORS: dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]] = {
     "nngp": lambda net, width: bnn.priors.NNGP(net),
     "ntk": lambda net, width: bnn.priors.NTK(net),
     "student-t": lambda net, width: bnn.priors.StudentT(net),
-    "renormalised": bnn.priors.RenormalisedKernel,
-    "scale-mixture": bnn.priors.ScaleMixture,
+    "renormalised": lambda net, width: bnn.priors.RenormalisedKernel(net, width),
+    "scale-mixture": lambda net, width: bnn.priors.ScaleMixture(net, width),
     "ard-rbf": lambda net, width: bnn.priors.ARDKernel("rbf"),
     "ard-matern52": lambda net, width: bnn.priors.ARDKernel("matern52"),
-    "frozen": bnn.priors.FrozenFeatures,
-    "network": bnn.BayesianNetwork,
+    "frozen": lambda net, width: bnn.priors.FrozenFeatures(net, width),
+    "network": lambda net, width: bnn.BayesianNetwork(net, width),
 }
 
-#: Likelihoods by the names that ``--likelihood`` takes.
-LIKELIHOODS: dict[str, type[bnn.Likelihood]] = {
-    "gaussian": bnn.Gaussian,
-    "student-t": bnn.StudentTNoise,
-    "poisson": bnn.Poisson,
-    "bernoulli": bnn.Bernoulli,
-    "categorical": bnn.Categorical,
+#: Likelihoods by the names that ``--likelihood`` takes; their classes are those of :mod:`bayes_nn`.
+LIKELIHOODS = {
+    "gaussian": "Gaussian",
+    "student-t": "StudentTNoise",
+    "poisson": "Poisson",
+    "bernoulli": "Bernoulli",
+    "categorical": "Categorical",
 }
 
 Likelihood = Annotated[str, typer.Option(help=f"How y depends on the function: {', '.join(LIKELIHOODS)}.")]
-
-
-def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a ValueError into one line on standard error and exit code 2."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except ValueError as error:
-            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(2) from None
-
-    return wrapped
 
 
 def named_priors(names: list[str], net: bnn.Serial, widths: list[int]) -> list[bnn.priors.Prior]:
@@ -100,6 +90,8 @@ def chosen_priors(names: str | None, net: bnn.Serial, widths: list[int]) -> list
         ValueError: for an unknown name.
     """
     if names is None:
+        from bayes_nn.priors.ladder import ladders
+
         return ladders([net], widths)
     return named_priors([name.strip() for name in names.split(",")], net, widths)
 
@@ -120,12 +112,15 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
     """
     if name not in LIKELIHOODS:
         raise ValueError(f"unknown likelihood {name!r}; choose one of {', '.join(LIKELIHOODS)}")
+    kind = getattr(bnn, LIKELIHOODS[name])
     if noise_std is None:
-        return LIKELIHOODS[name]()
-    noisy = [one for one, kind in LIKELIHOODS.items() if "noise_std" in [field.name for field in fields(kind)]]  # type: ignore[arg-type]
+        return kind()
+    noisy = [
+        one for one, of in LIKELIHOODS.items() if "noise_std" in [field.name for field in fields(getattr(bnn, of))]
+    ]
     if name not in noisy:
         raise ValueError(f"--noise-std belongs to --likelihood {' or '.join(noisy)}")
-    return LIKELIHOODS[name](noise_std=noise_std)  # type: ignore[call-arg]
+    return kind(noise_std=noise_std)
 
 
 def training_and_test(
@@ -136,6 +131,8 @@ def training_and_test(
     Raises:
         ValueError: for a bad file, column or fraction.
     """
+    from bayes_nn.cli.files import hold_out, inputs_and_target, read_table
+
     frame = read_table(data)
     X, y = inputs_and_target(frame, target)
     train, test = hold_out(len(frame), test_fraction, seed)

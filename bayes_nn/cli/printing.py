@@ -1,14 +1,16 @@
 """What the commands of ``bayes-nn`` print in a terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bayes_nn.inference.comparison.result import Comparison
-from bayes_nn.inference.comparison.sweep import Sweep
-from bayes_nn.inference.verdict.mixture import describe_mixture
+if TYPE_CHECKING:
+    from bayes_nn.inference.comparison.result import Comparison
+    from bayes_nn.inference.comparison.sweep import Sweep
 
 #: Columns of a terminal from which on the whole table is printed; the report always has all of it.
 WIDE = 130
@@ -18,6 +20,8 @@ console = Console()
 
 def show_comparison(result: Comparison) -> None:
     """Print the table and the verdict."""
+    from bayes_nn.inference.verdict.mixture import describe_mixture
+
     scale = "standardised y" if result.standardized else "y as given"
     table = Table(
         title=f"Priors on {result.n_train} rows; log evidence of {scale} in nats, best first", title_justify="left"

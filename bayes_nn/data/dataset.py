@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from bayes_nn.data.checks import as_matrix, as_new_inputs, column_names, in_order_of
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.data.scale import Scale
+from bayes_nn.runtime.environment import require_double_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +67,11 @@ class Dataset:
             names: what the user calls X and y, for errors.
 
         Raises:
-            ValueError: saying what is wrong with the data.
+            ValueError: saying what is wrong with the data, or if JAX computes in float32.
         """
         if duplicates not in ("error", "keep"):
             raise ValueError(f"duplicates must be 'error' or 'keep'; got {duplicates!r}")
+        require_double_precision()
         likelihood = likelihood.of_targets(y)
         inputs, targets = as_matrix(X, names[0], positions=True), likelihood.encode(y, names[1])
         if len(inputs) != len(targets):

@@ -1,4 +1,4 @@
-"""What a user is told of long work: a progress bar, or a line now and then, and a warning where it has not converged."""
+"""What a user is told of long work: a bar, or a line now and then, and a warning where it has not converged."""
 
 import html
 import sys

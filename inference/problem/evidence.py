@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.report.notebook import as_list
 
 #: Standard deviation (nats) of log Z between islands above which they are said to disagree, however many they are.
 LARGEST_ISLAND_SPREAD = 1.0
@@ -75,6 +76,10 @@ class Evidence:
     def __str__(self) -> str:
         trust = "" if self.reliable else f"  NOT RELIABLE: {'; '.join(self.reasons)}"
         return f"{self.value:.3f} +- {self.mcse:.3f} nats ({self.method}){trust}"
+
+    def _repr_html_(self) -> str:
+        heading = f"{self.value:.3f} ± {self.mcse:.3f} nats ({self.method})"
+        return as_list(heading if self.reliable else f"{heading}, not reliable", self.reasons)
 
 
 def exact_evidence(problem: Problem) -> Evidence:

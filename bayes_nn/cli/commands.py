@@ -33,7 +33,7 @@ from bayes_nn.cli.options import (
     training_and_test,
     whole_numbers,
 )
-from bayes_nn.cli.printing import console, show_comparison, show_sweep
+from bayes_nn.cli.printing import console, show_comparison, show_reasons, show_sweep
 from bayes_nn.cli.running import EXIT_CODES, runs
 
 app = typer.Typer(
@@ -220,8 +220,9 @@ def fit(
         console.print(az.summary(tree, var_names=hyperparameters).to_string(), highlight=False)
     if posterior.sampler_evidence:
         scale = "standardised y" if posterior.dataset.likelihood.scales_targets else "y"
-        console.print(f"log evidence of the {scale}: {posterior.log_evidence}", highlight=False)
-    console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence}", highlight=False)
+        console.print(f"log evidence of the {scale}: {posterior.log_evidence.estimate}", highlight=False)
+    console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence.outcome}", highlight=False)
+    show_reasons(posterior.prior.name, posterior.reasons)
     out.parent.mkdir(parents=True, exist_ok=True)
     tree.to_netcdf(out, engine="h5netcdf")
     console.print(f"Written to [bold]{out}[/]; read it with arviz.from_netcdf")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 WIDE = 130
 
 console = Console()
+
+
+def show_reasons(name: str, reasons: Sequence[str]) -> None:
+    """Print why not to trust a prior's fit."""
+    for reason in reasons:
+        console.print(f"[yellow]{escape(f'{name}: {reason}')}[/]", highlight=False)
 
 
 def show_comparison(result: Comparison) -> None:
@@ -47,8 +54,7 @@ def show_comparison(result: Comparison) -> None:
         table.add_row(str(name), *(cell(row) for cell in cells.values()))
     console.print(table)
     for row in result.rows:
-        for reason in row.reasons:
-            console.print(f"[yellow]{row.name}: {reason}[/]", highlight=False)
+        show_reasons(row.name, row.reasons)
     if result.feature_free is not None:
         console.print(describe_mixture(result.feature_free), highlight=False)
     console.print(str(result.verdict), highlight=False)

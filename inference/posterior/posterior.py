@@ -188,10 +188,11 @@ class Posterior(Draws):
             "data": f"{len(self.dataset)} rows, inputs of shape {self.dataset.inputs.shape[1:]}",
             "likelihood": str(self.dataset.likelihood),
             "sampler": f"{self.sampler}, {self.shape[0]} x {self.shape[1]} draws, {self.seconds:.1f} s",
-            "convergence": str(self.convergence),
+            "convergence": self.convergence.outcome,
         }
-        evidence = {"log evidence": str(self.sampler_evidence)} if self.sampler_evidence else {}
-        return as_pairs(f"Posterior of {self.prior.name}", known | evidence)
+        evidence = {"log evidence": self.sampler_evidence.estimate} if self.sampler_evidence else {}
+        distrusted = {"reasons": "; ".join(self.reasons)} if self.reasons else {}
+        return as_pairs(f"Posterior of {self.prior.name}", known | evidence | distrusted)
 
 
 def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:

@@ -38,6 +38,7 @@ def test_float64_can_be_confined_and_gives_the_same_evidence():
         "import bayes_nn as bnn, numpy as np, jax\n" + fit + "compiled = []\n"
         "@jax.jit\n"
         "def own(x): compiled.append(x.dtype); return 2 * x\n"
+        "with bnn.double_precision(): evidence()\n"
         "own(np.ones(2))\n"
         "with bnn.double_precision(): print(evidence())\n"
         "own(np.ones(2)); assert compiled == ['float32'], compiled\n"

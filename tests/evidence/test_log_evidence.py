@@ -192,7 +192,7 @@ def test_bridge_trusts_a_likelihood_that_is_constant():
         sampler=inference.InfiniteHMC(warmup=100, draws=200),
     )  # fmt: skip
     assert found.reliable, found.reasons
-    assert abs(found.value - stats.norm.logpdf(y).sum()) < 1e-6
+    assert abs(found.value - stats.norm.logpdf(y).sum()) < 0.01
 
 
 def test_a_reason_is_given_once():

@@ -45,7 +45,7 @@ def built(tmp_path_factory):
 
 
 def expected_files():
-    patterns = ("*.py", "*.jinja", "py.typed")
+    patterns = ("*.py", "*.pyi", "*.jinja", "py.typed")
     tops = {"bayes_nn": "bayes_nn", "priors": "bayes_nn/priors", "inference": "bayes_nn/inference"}
     files = {
         f"{inside}/{path.relative_to(ROOT / top).as_posix()}"

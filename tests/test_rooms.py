@@ -4,6 +4,7 @@
 """
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -105,6 +106,27 @@ def test_there_is_no_circle():
 
     for name in arrows:
         visit(name, [])
+
+
+def test_all_that_uses_jax_leads_to_the_room_that_switches_to_float64():
+    """Wherever the package is entered: importing a module imports the packages that it lies in."""
+
+    def reached(name):
+        found, waiting = set(), [name]
+        while waiting:
+            module = waiting.pop()
+            if module not in found:
+                found.add(module)
+                waiting += imports(module) | ({module.rpartition(".")[0]} & set(MODULES))
+        return found
+
+    users = [
+        name
+        for name, path in MODULES.items()
+        if re.search(r"^\s*(import|from) (jax|numpyro)\b", path.read_text(), re.M)
+    ]
+    assert len(users) > 100
+    assert [name for name in users if "bayes_nn.runtime" not in reached(name)] == []
 
 
 def rooms():

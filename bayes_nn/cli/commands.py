@@ -3,13 +3,13 @@
 import json
 import warnings
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.columns import TrainingTable, hold_out
 from bayes_nn.cli.options import (
     PRIORS,
     Activation,
@@ -29,27 +29,44 @@ from bayes_nn.cli.options import (
     chosen_priors,
     named_likelihood,
     named_priors,
-    one_line_errors,
     training_and_test,
     whole_numbers,
     with_table,
 )
-from bayes_nn.cli.printing import console, show_comparison, show_sweep
-from bayes_nn.runtime.sealed_file import check_writable, write_file
+from bayes_nn.cli.printing import console, show_comparison, show_reasons, show_sweep
+from bayes_nn.cli.running import EXIT_CODES, runs
+
+if TYPE_CHECKING:
+    from bayes_nn.cli.columns import TrainingTable
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Does a finite network beat its infinite-width limit by learning features, or as a better prior?",
+    epilog=EXIT_CODES,
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"bayes-nn {version('bayes_nn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_every_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What comes before every command."""
+
+
 @app.command()
-@one_line_errors
+@runs
 @with_table
 def compare(
-    table: TrainingTable,
+    table: "TrainingTable",
     width: Widths = "64",
     depth: Depth = 2,
     priors: Annotated[
@@ -80,6 +97,9 @@ def compare(
 
     Example: [bold]bayes-nn compare houses.csv --target price --width 16,64 --out houses[/]
     """
+    from bayes_nn.cli.columns import hold_out
+    from bayes_nn.runtime.sealed_file import check_writable
+
     X, y = table.X, table.y
     check_writable(out)
     if splits < 1:
@@ -114,10 +134,10 @@ def compare(
 
 
 @app.command()
-@one_line_errors
+@runs
 @with_table
 def sweep(
-    table: TrainingTable,
+    table: "TrainingTable",
     width: Widths = "8,32,128",
     depth: Annotated[str, typer.Option(help="Numbers of hidden layers, separated by commas.")] = "1,2",
     activation: Activation = "relu",
@@ -142,6 +162,8 @@ def sweep(
 
     Example: [bold]bayes-nn sweep houses.csv --target price --width 16,64,256 --depth 1,2,3[/]
     """
+    from bayes_nn.runtime.sealed_file import check_writable, write_file
+
     parts = training_and_test(table, test_fraction, seed)
     check_writable(out)
     nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
@@ -163,10 +185,10 @@ def sweep(
 
 
 @app.command()
-@one_line_errors
+@runs
 @with_table
 def fit(
-    table: TrainingTable,
+    table: "TrainingTable",
     prior: Annotated[str, typer.Option(help=f"One of {', '.join(PRIORS)}.")] = "network",
     width: Annotated[int, typer.Option(help="Width of every hidden layer.")] = 64,
     depth: Depth = 2,
@@ -190,6 +212,8 @@ def fit(
     """
     import arviz as az
 
+    from bayes_nn.runtime.sealed_file import check_writable, write_file
+
     check_writable(out.parent)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     (chosen,) = named_priors([prior], net, [width])
@@ -207,15 +231,16 @@ def fit(
         console.print(az.summary(tree, var_names=hyperparameters).to_string(), highlight=False)
     if posterior.sampler_evidence:
         scale = "standardised y" if posterior.dataset.likelihood.scales_targets else "y"
-        console.print(f"log evidence of the {scale}: {posterior.log_evidence}", highlight=False)
-    console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence}", highlight=False)
+        console.print(f"log evidence of the {scale}: {posterior.log_evidence.estimate}", highlight=False)
+    console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence.outcome}", highlight=False)
+    show_reasons(posterior.prior.name, posterior.reasons)
     content: Any = tree.to_netcdf(engine="h5netcdf")
     write_file(out, bytes(content))
     console.print(f"Written to [bold]{out}[/]; read it with arviz.from_netcdf")
 
 
 @app.command()
-@one_line_errors
+@runs
 def report(
     result: Annotated[Path, typer.Argument(help="A result that [bold]compare[/] or [bold]sweep[/] wrote.")],
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
@@ -229,6 +254,5 @@ def report(
 
 
 def main() -> None:
-    """Entry point: use every core, then run the command."""
-    bnn.use_all_cores()
+    """Entry point."""
     app(prog_name="bayes-nn")

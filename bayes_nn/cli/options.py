@@ -1,20 +1,24 @@
-"""What the commands of ``bayes-nn`` take: their options, and the values behind the words typed."""
+"""What the commands of ``bayes-nn`` take: their options, and the values behind the words typed.
+
+Nothing here imports JAX or pandas before a value is asked for, so that ``--help`` and completion answer at once.
+"""
 
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.columns import TrainingTable, hold_out
-from bayes_nn.cli.files import read_table
 from bayes_nn.cli.printing import console
-from bayes_nn.priors.ladder import ladders
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayes_nn.cli.columns import TrainingTable
 
 Data = Annotated[
     str,
@@ -65,50 +69,24 @@ PRIORS: dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]] = {
     "nngp": lambda net, width: bnn.priors.NNGP(net),
     "ntk": lambda net, width: bnn.priors.NTK(net),
     "student-t": lambda net, width: bnn.priors.StudentT(net),
-    "renormalised": bnn.priors.RenormalisedKernel,
-    "scale-mixture": bnn.priors.ScaleMixture,
+    "renormalised": lambda net, width: bnn.priors.RenormalisedKernel(net, width),
+    "scale-mixture": lambda net, width: bnn.priors.ScaleMixture(net, width),
     "ard-rbf": lambda net, width: bnn.priors.ARDKernel("rbf"),
     "ard-matern52": lambda net, width: bnn.priors.ARDKernel("matern52"),
-    "frozen": bnn.priors.FrozenFeatures,
-    "network": bnn.BayesianNetwork,
+    "frozen": lambda net, width: bnn.priors.FrozenFeatures(net, width),
+    "network": lambda net, width: bnn.BayesianNetwork(net, width),
 }
 
-#: Likelihoods by the names that ``--likelihood`` takes.
-LIKELIHOODS: dict[str, type[bnn.Likelihood]] = {
-    "gaussian": bnn.Gaussian,
-    "student-t": bnn.StudentTNoise,
-    "poisson": bnn.Poisson,
-    "bernoulli": bnn.Bernoulli,
-    "categorical": bnn.Categorical,
+#: Likelihoods by the names that ``--likelihood`` takes; their classes are those of :mod:`bayes_nn`.
+LIKELIHOODS = {
+    "gaussian": "Gaussian",
+    "student-t": "StudentTNoise",
+    "poisson": "Poisson",
+    "bernoulli": "Bernoulli",
+    "categorical": "Categorical",
 }
-
-#: What an interrupted command says that had no folder for its state.
-LOST = "nothing was kept, which --checkpoint FOLDER would change"
 
 Likelihood = Annotated[str, typer.Option(help=f"How y depends on the function: {', '.join(LIKELIHOODS)}.")]
-
-
-def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a ValueError or OSError into one line on standard error and exit code 2, and Ctrl-C into one and 130."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except (ValueError, ImportError) as error:
-            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(2) from None
-        except OSError as error:
-            place = f": {error.filename}" if error.filename else ""
-            typer.echo(f"error: {error.strerror or error}{place}", err=True)
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            folder = kwargs.get("checkpoint")
-            kept = f"the state of the run is in {folder}: the same command goes on from there"
-            typer.echo(f"stopped; {kept if folder else LOST}", err=True)
-            raise typer.Exit(130) from None
-
-    return wrapped
 
 
 def with_table(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,7 +107,7 @@ def with_table(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _chosen_table(
-    likelihood: bnn.Likelihood,
+    likelihood: "bnn.Likelihood",
     data: Data,
     target: Target = "target",
     delimiter: Delimiter = None,
@@ -138,8 +116,11 @@ def _chosen_table(
     encoding: Encoding = None,
     missing: Missing = None,
     keep_columns: KeepColumns = False,
-) -> TrainingTable:
+) -> "TrainingTable":
     """The table of a command, and a line on the screen for each thing that was done to it."""
+    from bayes_nn.cli.columns import TrainingTable
+    from bayes_nn.cli.files import read_table
+
     frame = read_table(data, delimiter, decimal, thousands, encoding)
     table = TrainingTable.of(frame, target, likelihood, missing, keep_columns)
     for note in table.notes:
@@ -167,6 +148,8 @@ def chosen_priors(names: str | None, net: bnn.Serial, widths: list[int]) -> list
         ValueError: for an unknown name.
     """
     if names is None:
+        from bayes_nn.priors.ladder import ladders
+
         return ladders([net], widths)
     return named_priors([name.strip() for name in names.split(",")], net, widths)
 
@@ -187,22 +170,27 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
     """
     if name not in LIKELIHOODS:
         raise ValueError(f"unknown likelihood {name!r}; choose one of {', '.join(LIKELIHOODS)}")
+    kind = getattr(bnn, LIKELIHOODS[name])
     if noise_std is None:
-        return LIKELIHOODS[name]()
-    noisy = [one for one, kind in LIKELIHOODS.items() if "noise_std" in [field.name for field in fields(kind)]]  # type: ignore[arg-type]
+        return kind()
+    noisy = [
+        one for one, of in LIKELIHOODS.items() if "noise_std" in [field.name for field in fields(getattr(bnn, of))]
+    ]
     if name not in noisy:
         raise ValueError(f"--noise-std belongs to --likelihood {' or '.join(noisy)}")
-    return LIKELIHOODS[name](noise_std=noise_std)  # type: ignore[call-arg]
+    return kind(noise_std=noise_std)
 
 
 def training_and_test(
-    table: TrainingTable, test_fraction: float, seed: int
-) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]:
+    table: "TrainingTable", test_fraction: float, seed: int
+) -> "tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]":
     """X, y, X_test and y_test of a table, rows held out at random.
 
     Raises:
         ValueError: for a bad fraction.
     """
+    from bayes_nn.cli.columns import hold_out
+
     train, test = hold_out(len(table.y), test_fraction, seed)
     return table.X.iloc[train], table.y.iloc[train], table.X.iloc[test], table.y.iloc[test]
 

@@ -1,15 +1,18 @@
 """What the commands of ``bayes-nn`` print in a terminal."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from bayes_nn.inference.comparison.result import Comparison
-from bayes_nn.inference.comparison.sweep import Sweep
-from bayes_nn.inference.verdict.mixture import describe_mixture
-from bayes_nn.inference.verdict.prior_result import PriorResult
+if TYPE_CHECKING:
+    from bayes_nn.inference.comparison.result import Comparison
+    from bayes_nn.inference.comparison.sweep import Sweep
+    from bayes_nn.inference.verdict.prior_result import PriorResult
 
 #: Columns of a terminal from which on the whole table is printed; the report always has all of it.
 WIDE = 130
@@ -17,8 +20,16 @@ WIDE = 130
 console = Console()
 
 
+def show_reasons(name: str, reasons: Sequence[str]) -> None:
+    """Print why not to trust a prior's fit."""
+    for reason in reasons:
+        console.print(f"[yellow]{escape(f'{name}: {reason}')}[/]", highlight=False)
+
+
 def show_comparison(result: Comparison) -> None:
     """Print the table and the verdict."""
+    from bayes_nn.inference.verdict.mixture import describe_mixture
+
     scale = "standardised y" if result.standardized else "y as given"
     table = Table(
         title=f"Priors on {result.n_train} rows; log evidence of {scale} in nats, best first", title_justify="left"
@@ -44,16 +55,15 @@ def show_comparison(result: Comparison) -> None:
         table.add_row(str(name), *(cell(row) for cell in cells.values()))
     console.print(table)
     _show_reasons(result.rows)
-    if result.feature_free is not None:
-        console.print(describe_mixture(result.feature_free), highlight=False)
+    if mixture := describe_mixture(result.feature_free):
+        console.print(mixture, highlight=False)
     console.print(str(result.verdict), highlight=False)
 
 
 def _show_reasons(rows: Iterable[PriorResult]) -> None:
     """Print why rows are not reliable, once for those of one name."""
     for name, row in {row.name: row for row in rows}.items():
-        for reason in row.reasons:
-            console.print(f"[yellow]{name}: {reason}[/]", highlight=False)
+        show_reasons(name, row.reasons)
 
 
 def show_sweep(result: Sweep, rows: int) -> None:

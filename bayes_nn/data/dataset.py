@@ -12,6 +12,7 @@ from bayes_nn.data.checks import as_matrix, as_new_inputs, in_order_of
 from bayes_nn.data.frames import as_table, column_names
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.data.scale import Scale
+from bayes_nn.runtime.environment import require_double_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +70,11 @@ class Dataset:
             names: what the user calls X and y, for errors.
 
         Raises:
-            ValueError: saying what is wrong with the data.
+            ValueError: saying what is wrong with the data, or if JAX computes in float32.
         """
         if duplicates not in ("error", "keep"):
             raise ValueError(f"duplicates must be 'error' or 'keep'; got {duplicates!r}")
+        require_double_precision()
         X, y = as_table(X, names[0]), as_table(y, names[1])
         likelihood = likelihood.of_targets(y)
         inputs, targets = as_matrix(X, names[0], positions=True), likelihood.encode(y, names[1])

@@ -1,13 +1,15 @@
 """The process-wide settings the package needs: double precision, and one core for every chain.
 
-Importing :mod:`bayes_nn` switches JAX to float64, because a log evidence is a sum of hundreds of
-terms of which the differences of interest are fractions of a nat. Nothing else is changed on import.
+The first part of the package that uses JAX switches it to float64, because a log evidence is a sum of hundreds of
+terms of which the differences of interest are fractions of a nat. Nothing else is changed by importing. Where the
+environment variable ``JAX_ENABLE_X64`` is set, what it says is left alone, and :func:`double_precision` confines
+float64 to a block (``docs/decisions/0017-confined-float64.md``).
 """
 
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import jax
 import numpyro
@@ -24,14 +26,49 @@ class PerformanceHint(UserWarning):
 
 
 def enable_double_precision() -> None:
-    """Switch JAX to float64, the one place where the package does so.
+    """Switch JAX to float64 unless ``JAX_ENABLE_X64`` is set, the one place where the package does so.
 
     Example:
         >>> enable_double_precision()
         >>> bool(jax.config.jax_enable_x64)
         True
     """
-    jax.config.update("jax_enable_x64", True)
+    if "JAX_ENABLE_X64" not in os.environ:
+        jax.config.update("jax_enable_x64", True)
+
+
+def double_precision() -> AbstractContextManager[None]:
+    """float64 within a ``with`` block and this thread, for programs whose other JAX code is to stay in float32.
+
+    Set ``JAX_ENABLE_X64=0`` in the environment before JAX is imported, so that the package leaves the process alone,
+    and make priors, fits and predictions within the block. The setting is part of what JAX keys compiled code by, so
+    that the float32 code outside is neither changed nor compiled again.
+
+    Example:
+        >>> with double_precision():
+        ...     jax.numpy.ones(1).dtype
+        dtype('float64')
+    """
+    return jax.enable_x64(True)
+
+
+def require_double_precision() -> None:
+    """Refuse to compute an evidence in float32, in which it may be wrong by nats.
+
+    Raises:
+        ValueError: if JAX computes in float32 here.
+
+    Example:
+        >>> with jax.enable_x64(False):
+        ...     require_double_precision()
+        Traceback (most recent call last):
+        ValueError: JAX computes in float32 here: call within `with bayes_nn.double_precision():`, ...
+    """
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        raise ValueError(
+            "JAX computes in float32 here: call within `with bayes_nn.double_precision():`, or leave JAX_ENABLE_X64 "
+            "out of the environment"
+        )
 
 
 def usable_cores() -> int:

@@ -23,6 +23,7 @@ from bayes_nn.inference.report.page import KernelScores, Page, write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
 from bayes_nn.inference.report.waterfall_plot import plot_waterfall
 from bayes_nn.inference.sampling.sampler import Sampler
+from bayes_nn.inference.verdict.html import comparison_html
 from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
 from bayes_nn.inference.verdict.mixture import describe_mixture, feature_free_mixture
 from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
@@ -84,11 +85,8 @@ class Comparison:
         evidence = np.array([row.log_evidence for row in self.rows])
         honest = np.array([row.has_comparable_evidence for row in self.rows])
         tested = [np.concatenate(row.lpd_test) if row.lpd_test else np.array([np.nan]) for row in self.rows]
-        zeros = [[np.zeros_like(points) for points in row.lpd_test] for row in self.rows]
-        errors = [
-            paired_difference(row.lpd_test, zero, self.test_to_train)[1] if row.lpd_test else np.nan
-            for row, zero in zip(self.rows, zeros, strict=True)
-        ]
+        zeros, ratio = [np.zeros_like(points) for points in self.rows[0].lpd_test], self.test_to_train
+        errors = [paired_difference(row.lpd_test, zeros, ratio)[1] if zeros else np.nan for row in self.rows]
         columns = {
             "log_evidence": evidence,
             "mcse": [row.mcse for row in self.rows],
@@ -202,7 +200,7 @@ class Comparison:
             n_train=self.n_train,
             standardized=self.standardized,
             accuracy="accuracy" in self.table,
-            mixture="" if self.feature_free is None else describe_mixture(self.feature_free),
+            mixture=describe_mixture(self.feature_free),
             waterfall=self.plot_waterfall() if self.verdict.shares else None,
             evidence=self.plot_evidence(),
             predictions=self.plot_predictions() if self.y_test else None,
@@ -238,5 +236,8 @@ class Comparison:
         return storage.write(Path(path), *what, str(self.verdict))
 
     def __str__(self) -> str:
-        together = [] if self.feature_free is None else [describe_mixture(self.feature_free)]
-        return "\n".join([self.table.round(3).to_string(), *together, str(self.verdict)])
+        parts = self.table.round(3).to_string(), describe_mixture(self.feature_free), str(self.verdict)
+        return "\n".join(filter(None, parts))
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self.table, self.rows, describe_mixture(self.feature_free), self.verdict)

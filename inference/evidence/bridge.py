@@ -98,14 +98,27 @@ class BridgeSampling(RepeatedEstimator):
         report(0.99, f"{count} draws of the reference")
         reference_side = np.asarray(_reference_side(problem, reference, key_reference, count))
         groups = max(1, len(kept) // GROUP)
-        r_hat = float(az.rhat(log_likelihood)) if len(u) > 1 and np.ptp(log_likelihood) > 0 else float("nan")
-        reasons: tuple[str, ...] = (f"R-hat {r_hat:.3f} of the chains exceeds 1.05",) if not r_hat <= 1.05 else ()
+        r_hat, reasons = _judged(u, log_likelihood)
         sides = zip(np.array_split(posterior_side, groups), np.array_split(reference_side, groups), strict=True)
         log_evidence, variance, overlaps = np.array([bridge(*each) for each in sides]).T
         overlap = overlaps.min()
         if overlap < SMALLEST_EFFECTIVE_DRAWS:
             reasons += (f"posterior and reference overlap in {overlap:.0f} effective draws: use method='smc'",)
         return Estimates(log_evidence, variance, reasons, {"overlap": float(overlap), "r_hat": r_hat})
+
+
+def _judged(
+    u: Float[np.ndarray, "chains draws D"], log_likelihood: Float[np.ndarray, "chains draws"]
+) -> tuple[float, tuple[str, ...]]:
+    """R-hat of the log likelihood, NaN where it has none, and why not to trust the chains."""
+    if len(u) == 1:
+        return float("nan"), ("a single chain cannot be checked: run at least 2",)
+    if np.ptp(u, axis=1).max() == 0.0:
+        return float("nan"), ("no chain has moved: all its draws are the same",)
+    if np.ptp(log_likelihood) == 0.0:  # y does not depend on the latents: there is nothing to disagree about
+        return float("nan"), ()
+    r_hat = float(az.rhat(log_likelihood))
+    return r_hat, () if r_hat <= 1.05 else (f"R-hat {r_hat:.3f} of the chains exceeds 1.05",)
 
 
 def bridge(

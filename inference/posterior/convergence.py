@@ -48,9 +48,14 @@ class Convergence:
         """Whether no diagnostic failed."""
         return not self.reasons
 
-    def __str__(self) -> str:
+    @property
+    def outcome(self) -> str:
+        """Whether it converged, and the numbers, without the reasons."""
         numbers = f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}"
-        return f"converged ({numbers})" if self.converged else f"NOT CONVERGED ({numbers}): {'; '.join(self.reasons)}"
+        return f"converged ({numbers})" if self.converged else f"NOT CONVERGED ({numbers})"
+
+    def __str__(self) -> str:
+        return self.outcome if self.converged else f"{self.outcome}: {'; '.join(self.reasons)}"
 
 
 def judge_convergence(
@@ -76,8 +81,8 @@ def judge_convergence(
     # R-hat and ESS of such quantities are NaN, which no threshold catches.
     if not np.isfinite(watched[""]).all():
         reasons.append("f or the log likelihood is not finite in some draws: look at X, y and the likelihood's scale")
-    elif np.ptp(posterior.log_likelihood) == 0.0:
-        reasons.append("no chain has moved: every draw has the same log likelihood")
+    elif posterior.values and all(np.ptp(value, axis=1).max() == 0.0 for value in posterior.values.values()):
+        reasons.append("no chain has moved: all its draws are the same")
     if chains == 1:
         reasons.append("a single chain cannot be checked: run at least 2")
     found = {where: _diagnostics(quantities) for where, quantities in watched.items()}
@@ -87,8 +92,8 @@ def judge_convergence(
         if r_hat > LARGEST_R_HAT:
             reasons.append(f"R-hat {r_hat:.3f}{where} exceeds {LARGEST_R_HAT}: chains disagree; {advice}")
         if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
-            size = f"effective sample size {min(bulk, tail):.0f}{where}"
-            reasons.append(f"{size} is below {SMALLEST_ESS_PER_CHAIN:.0f} per chain: {advice}")
+            bound = f"{SMALLEST_ESS_PER_CHAIN * chains:.0f} ({SMALLEST_ESS_PER_CHAIN:.0f} for each of {chains})"
+            reasons.append(f"effective sample size {min(bulk, tail):.0f}{where} is below {bound}: {advice}")
     if divergences > 0.01 * chains * draws:
         cure = "max_steps may be too large" if posterior.sampler in ADVICE else "raise target_accept"
         reasons.append(f"{divergences} divergent trajectories: {cure}")

@@ -16,6 +16,7 @@ from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.priors.finite_width import BayesianNetwork
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.environment import require_double_precision
 from bayes_nn.runtime.progress import Report
 
 #: Most draws in one compiled call, and most draws of a chain where chains are kept apart.
@@ -107,6 +108,7 @@ def for_all_draws(problem: Problem, shared: Any, draws: Any, key: Array, count: 
     Returns:
         What was computed, as NumPy arrays with a leading axis of all draws.
     """
+    require_double_precision()
     size, found = min(count, PIECE), []
     for start in range(0, count, size):
         first = min(start, count - size)  # the last piece overlaps with the one before

@@ -24,6 +24,7 @@ from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_a
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
+from bayes_nn.inference.report.notebook import as_pairs
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.progress import progress_bar
 
@@ -192,6 +193,17 @@ class Posterior(Draws):
     def __repr__(self) -> str:
         evidence = f", log evidence {self.sampler_evidence}" if self.sampler_evidence else ""
         return f"Posterior({self.prior.name}, {self.sampler}{evidence})"
+
+    def _repr_html_(self) -> str:
+        known = {
+            "data": f"{len(self.dataset)} rows, inputs of shape {self.dataset.inputs.shape[1:]}",
+            "likelihood": str(self.dataset.likelihood),
+            "sampler": f"{self.sampler}, {self.shape[0]} x {self.shape[1]} draws, {self.seconds:.1f} s",
+            "convergence": self.convergence.outcome,
+        }
+        evidence = {"log evidence": self.sampler_evidence.estimate} if self.sampler_evidence else {}
+        distrusted = {"reasons": "; ".join(self.reasons)} if self.reasons else {}
+        return as_pairs(f"Posterior of {self.prior.name}", known | evidence | distrusted)
 
 
 def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:

@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.report.notebook import as_list
 
 #: Standard deviation (nats) of log Z between islands above which they are said to disagree, however many they are.
 LARGEST_ISLAND_SPREAD = 1.0
@@ -72,9 +73,16 @@ class Evidence:
         half = self.mcse * float(stats.t.ppf(0.5 + 0.5 * level, self.degrees_of_freedom))
         return self.value - half, self.value + half
 
+    @property
+    def estimate(self) -> str:
+        """The value, its error and the method, and whether it is reliable, without the reasons."""
+        return f"{self.value:.3f} +- {self.mcse:.3f} nats ({self.method}){'' if self.reliable else '  NOT RELIABLE'}"
+
     def __str__(self) -> str:
-        trust = "" if self.reliable else f"  NOT RELIABLE: {'; '.join(self.reasons)}"
-        return f"{self.value:.3f} +- {self.mcse:.3f} nats ({self.method}){trust}"
+        return self.estimate if self.reliable else f"{self.estimate}: {'; '.join(self.reasons)}"
+
+    def _repr_html_(self) -> str:
+        return as_list(self.estimate, self.reasons)
 
 
 def exact_evidence(problem: Problem) -> Evidence:

@@ -90,7 +90,7 @@ def repeat_estimates(
         value, mcse, reasons = combine_islands(log_evidence, np.concatenate([one.variance for one in found]))
         bias = float(np.mean([one.bias for one in found]))
         mcse = float(np.hypot(mcse, bias))
-        reasons = tuple(dict.fromkeys(reason for one in found for reason in one.reasons)) + reasons
+        reasons = tuple(dict.fromkeys([*(reason for one in found for reason in one.reasons), *reasons]))
         running = f"{value:.2f} +- {mcse:.2f} nats so far, "
         enough = len(log_evidence) >= FEWEST_ESTIMATES
         first_look = first_look or (len(log_evidence) if enough else 0)

@@ -11,12 +11,14 @@ from bayes_nn.inference.verdict.rungs import is_feature_free
 NAME = "all feature-free priors"
 
 
-def describe_mixture(mixture: PriorResult) -> str:
-    """The evidence of the mixture and the posterior weights of its parts, in a line.
+def describe_mixture(mixture: PriorResult | None) -> str:
+    """The evidence of the mixture and the posterior weights of its parts, in a line; empty without a mixture.
 
     Args:
         mixture: from :func:`feature_free_mixture`.
     """
+    if mixture is None:
+        return ""
     weights = sorted(mixture.details["weights"].items(), key=lambda item: -item[1])
     parts = ", ".join(f"{name} {weight:.2f}" for name, weight in weights if weight >= 0.005)
     return (

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from bayes_nn.inference.report.notebook import as_list
 from bayes_nn.inference.verdict.share import Share
 
 Outcome = Literal[
@@ -102,6 +103,10 @@ class Verdict:
         lines += [f"  {reason}" for reason in self.reasons]
         lines += [f"  to settle it: {what}" for what in self.what_would_settle_it]
         return "\n".join(lines + ([f"  {self.guarantee}"] if self.outcome == "needs hidden features" else []))
+
+    def _repr_html_(self) -> str:
+        heading, *lines = str(self).splitlines()
+        return as_list(heading, lines)
 
 
 def _recovered(share: Share) -> str:

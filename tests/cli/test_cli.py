@@ -1,6 +1,10 @@
 """The command line on a user's own files."""
 
+import importlib.metadata
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -12,6 +16,7 @@ from bayes_nn.cli import app
 from bayes_nn.cli.columns import hold_out
 from bayes_nn.cli.files import read_table
 from bayes_nn.cli.options import LIKELIHOODS, named_likelihood
+from bayes_nn.inference.posterior.posterior import Posterior
 
 FIXED = ["--noise-std", "0.3", "--weight-std", "1.4", "--bias-std", "0.1"]
 SMALL = ["--width", "3", "--depth", "1", "--particles", "16", "--islands", "2", *FIXED]
@@ -144,18 +149,64 @@ def test_fit_takes_every_likelihood(table, tmp_path):
     done = run("fit", path, "--target", "price", "--prior", "nngp", "--likelihood", "poisson", *few)
     assert done.exit_code == 0, done.output
     assert "log evidence of the y:" in done.output
-    assert all(named_likelihood(name, None) == kind() for name, kind in LIKELIHOODS.items())
+    assert all(named_likelihood(name, None) == getattr(bnn, kind)() for name, kind in LIKELIHOODS.items())
 
 
-def test_the_package_of_commands_can_be_run():
-    import importlib.metadata
-    import subprocess
-    import sys
+def test_reasons_are_printed_once(table, tmp_path):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    few = ["--prior", "nngp", "--depth", 1, *FIXED, "--out", tmp_path / "p.nc"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Posterior, "reasons", ("one chain", "two islands"))
+        done = run("fit", path, "--target", "price", *few)
+    assert done.exit_code == 0, done.output
+    assert [done.output.count(reason) for reason in ("one chain", "two islands")] == [1, 1]
 
+
+def test_help_version_and_completion_come_without_jax():
     (entry,) = importlib.metadata.entry_points(group="console_scripts", name="bayes-nn")
     assert entry.value == "bayes_nn.cli:main"
-    done = subprocess.run([sys.executable, "-m", "bayes_nn.cli", "--help"], capture_output=True, text=True, check=True)
-    assert "compare" in done.stdout
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['jax', 'numpy', 'pandas', 'matplotlib', 'scipy']))\n"
+        "from bayes_nn.cli import main; main()"
+    )
+
+    def answer(*arguments, **settings):
+        command = [sys.executable, "-c", program, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | settings).stdout
+
+    assert "Exit codes: 0 done, 2 bad input" in answer("--help")
+    assert "student-t" in answer("compare", "--help")
+    assert answer("--version").split() == ["bayes-nn", importlib.metadata.version("bayes_nn")]
+    typed = {"_BAYES_NN_COMPLETE": "complete_bash", "COMP_WORDS": "bayes-nn co", "COMP_CWORD": "1"}
+    assert answer(**typed).split() == ["compare"]
+    module = subprocess.run(
+        [sys.executable, "-m", "bayes_nn.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "compare" in module.stdout
+
+
+def test_an_interrupted_command_says_how_to_go_on(table, tmp_path, monkeypatch):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bnn, "compare", interrupted)
+    stopped = run("compare", path, "--target", "price", "--checkpoint", tmp_path / "kept")
+    assert stopped.exit_code == 130
+    assert f"the same command given again goes on from {tmp_path / 'kept'}" in stopped.output
+    assert run("compare", path, "--target", "price").output.strip() == "interrupted"
+
+
+def test_a_folder_that_cannot_be_made_is_bad_input(table, tmp_path, monkeypatch):
+    path = tmp_path / "houses.csv"
+    table.to_csv(path, index=False)
+    few = ["--prior", "nngp", "--depth", 1, *FIXED, "--out", path / "below" / "p.nc"]
+    done = run("fit", path, "--target", "price", *few)
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1].startswith("error: ")
 
 
 BAD = {

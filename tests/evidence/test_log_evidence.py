@@ -1,12 +1,17 @@
 """Every method of estimating an evidence against quadrature, and that each tells when it fails."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
+from scipy import stats
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.inference.evidence.bridge import bridge
+from bayes_nn.inference.problem.evidence import combine_islands
 from bayes_nn.inference.problem.repeated_estimates import Estimates, repeat_estimates
 from bayes_nn.inference.problem.thermodynamics import TemperingPath, cross_checks
 
@@ -172,6 +177,31 @@ def _rounds(spread, seen):
         return Estimates(values, np.full(4, 1e-4), (), {})
 
     return one_round
+
+
+def test_bridge_trusts_a_likelihood_that_is_constant():
+    """y does not depend on the latent, so that the evidence is log p(y) whatever the chains do."""
+
+    def model(X, y=None):
+        numpyro.sample("idle", dist.Normal(0.0, 1.0))
+        numpyro.sample("y", dist.Normal(jnp.zeros(len(X)), 1.0), obs=y)
+
+    y = np.array([0.5, -0.2, 1.0])
+    found = inference.log_evidence(
+        priors.NumPyroPrior(model), np.arange(3.0), y, "bridge", standardize=False, progress=False,
+        sampler=inference.InfiniteHMC(warmup=100, draws=200),
+    )  # fmt: skip
+    assert found.reliable, found.reasons
+    assert abs(found.value - stats.norm.logpdf(y).sum()) < 0.01
+
+
+def test_a_reason_is_given_once():
+    """A run that distrusts its islands, and the look at all islands, find the same."""
+    log_evidence = np.array([-10.0, -14.0, -12.0, -13.0])
+    reason = combine_islands(log_evidence, np.zeros(4))[2]
+    apart = Estimates(log_evidence, np.zeros(4), reason, {})
+    found = repeat_estimates(lambda *_: apart, "made up", jax.random.key(0), 0.1, 0.0, lambda *_: None)
+    assert found.reasons == reason
 
 
 def test_rounds_go_on_until_the_tolerance():

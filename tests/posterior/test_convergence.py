@@ -1,5 +1,6 @@
 """Convergence is judged where the posterior is used: at test inputs as well as on the training data."""
 
+import re
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -106,3 +107,24 @@ def test_f_at_new_inputs_has_the_moments_of_the_prediction(standardize, small_da
     std = np.sqrt((predictive.std / scale) ** 2 - 0.3**2)
     assert (abs(f.mean(axis=0) - (predictive.mean - shift) / scale) < 4.5 * std / len(f) ** 0.5).all()
     assert (abs(f.var(axis=0) / std**2 - 1.0) < 4.5 * (2 / len(f)) ** 0.5).all()
+
+
+def test_the_bound_on_the_effective_sample_size_is_the_one_applied(posterior):
+    """Draws that stay for 10 at a time: about 40 of 400 are effective, and two chains are asked for 50."""
+    values, log_likelihood = drawn(0.0)
+    slow = {name: np.repeat(value[:, ::10], 10, axis=1) for name, value in values.items()}
+    log_likelihood = np.repeat(log_likelihood[:, ::10], 10, axis=1)
+    judged = replace(posterior, values=slow, log_likelihood=log_likelihood, sample_stats={}, sampler_reasons=())
+    (reason,) = [one for one in judged.convergence.reasons if "effective sample size" in one]
+    size, bound = (
+        float(number) for number in re.search(r"size (\d+).* is below (\d+) \(25 for each of 2\)", reason).groups()
+    )
+    assert size < bound == 50.0
+
+
+def test_a_likelihood_that_is_constant_is_no_chain_that_stands_still(posterior):
+    values, log_likelihood = drawn(0.0)
+    constant = replace(
+        posterior, values=values, log_likelihood=0.0 * log_likelihood, sample_stats={}, sampler_reasons=()
+    )
+    assert constant.convergence.converged, constant.convergence

@@ -51,7 +51,8 @@ def test_the_evidence_is_noted_with_its_error(tree, posterior):
 
 def test_draws_without_diagnostics_are_not_converged(posterior):
     """R-hat and ESS of constants and of what is not finite are NaN, which exceeds no threshold."""
-    stuck = replace(posterior, log_likelihood=np.zeros(posterior.shape))
+    first = {name: np.repeat(value[:, :1], value.shape[1], axis=1) for name, value in posterior.values.items()}
+    stuck = replace(posterior, values=first, log_likelihood=np.zeros(posterior.shape))
     lost = replace(posterior, log_likelihood=np.full(posterior.shape, np.nan))
     for broken, reason in ((stuck, "no chain has moved"), (lost, "not finite")):
         assert any(reason in each for each in judge_convergence(broken).reasons)

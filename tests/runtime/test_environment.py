@@ -1,4 +1,4 @@
-"""Importing changes precision alone; cores are used on request; idle ones are mentioned once."""
+"""Importing changes precision alone, and that late; cores are used on request; idle ones are mentioned once."""
 
 import os
 import subprocess
@@ -8,21 +8,49 @@ import jax
 import jax.numpy as jnp
 
 
-def run(program):
+def run(program, **settings):
     """Run a program in a process that inherits no setting of JAX from this one."""
-    settings = "XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS"
-    environment = {name: value for name, value in os.environ.items() if name not in settings}
+    left_out = "XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS"
+    environment = {name: value for name, value in os.environ.items() if name not in left_out} | settings
     command = [sys.executable, "-c", program]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
-def test_import_switches_to_double_precision_and_starts_no_backend():
+def test_import_alone_does_nothing_and_the_first_part_that_uses_jax_switches_to_double_precision():
     done = run(
-        "import bayes_nn, jax, jax._src.xla_bridge as bridge\n"
+        "import sys, bayes_nn; assert not {'jax', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "assert {'compare', 'priors', 'BayesianNetwork'} <= set(dir(bayes_nn)) == set(bayes_nn.__all__)\n"
+        "for name in dir(bayes_nn): getattr(bayes_nn, name)\n"
+        "import jax, jax._src.xla_bridge as bridge\n"
         "assert not bridge.backends_are_initialized()\n"
         "import jax.numpy as jnp; assert jnp.ones(1).dtype == jnp.float64"
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_float64_can_be_confined_and_gives_the_same_evidence():
+    """Also: the float32 code outside is not compiled again, and an evidence in float32 is refused."""
+    fit = (
+        "net = bnn.mlp(1, weight_std=1.4, bias_std=0.1); X = np.linspace(-1, 1, 12)\n"
+        "def evidence(): return bnn.fit(bnn.priors.NNGP(net), X, np.sin(X), bnn.Gaussian(0.3)).log_evidence.value\n"
+    )
+    confined = run(
+        "import bayes_nn as bnn, numpy as np, jax\n" + fit + "compiled = []\n"
+        "@jax.jit\n"
+        "def own(x): compiled.append(x.dtype); return 2 * x\n"
+        "with bnn.double_precision(): evidence()\n"
+        "own(np.ones(2))\n"
+        "with bnn.double_precision(): print(evidence())\n"
+        "own(np.ones(2)); assert compiled == ['float32'], compiled\n"
+        "try: evidence()\n"
+        "except ValueError as error: print(error)",
+        JAX_ENABLE_X64="0",
+    )
+    assert confined.returncode == 0, confined.stderr
+    value, refused = confined.stdout.splitlines()
+    assert "with bayes_nn.double_precision()" in refused
+    everywhere = run("import bayes_nn as bnn, numpy as np\n" + fit + "print(evidence())")
+    assert abs(float(everywhere.stdout) - float(value)) < 1e-12
 
 
 def test_use_all_cores_makes_one_device_per_core():

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+#: Numbers beyond this one, and spreads below its inverse, have squares and products that double precision cannot hold.
+LARGEST_NUMBER = 1e70
+
 
 def as_matrix(values: Any, name: str, *, positions: bool = False) -> np.ndarray:
     """A float64 matrix from NumPy, JAX or pandas; one-dimensional values become a column.
@@ -16,7 +19,7 @@ def as_matrix(values: Any, name: str, *, positions: bool = False) -> np.ndarray:
         positions: whether sequences (N, T, C) and images (N, H, W, C) are accepted too.
 
     Raises:
-        ValueError: naming the column that holds text or missing values.
+        ValueError: naming the column that holds text, or the row of missing values or numbers beyond 1e70.
 
     Example:
         >>> as_matrix([1, 2, 3], "X").shape
@@ -43,7 +46,36 @@ def as_matrix(values: Any, name: str, *, positions: bool = False) -> np.ndarray:
         raise ValueError(
             f"{name} has NaN or infinite values in {len(rows)} rows (first: row {rows[0]}); impute or drop those rows"
         )
+    if np.abs(matrix).max(initial=0.0) > LARGEST_NUMBER:
+        row = np.flatnonzero((np.abs(matrix.reshape(len(matrix), -1)) > LARGEST_NUMBER).any(axis=1))[0]
+        raise ValueError(f"{name} has numbers beyond {LARGEST_NUMBER:g} (first: row {row}); change its unit")
     return matrix
+
+
+def spread(rows: Float[np.ndarray, "N d"], name: str) -> Float[np.ndarray, " d"]:
+    """Population standard deviation of every column; 0 where a column is constant, but for rounding.
+
+    Args:
+        rows: checked numbers.
+        name: what the user calls them, for the error.
+
+    Raises:
+        ValueError: naming a column whose spread is too small for its square to be held.
+
+    Example:
+        >>> spread(np.array([[1.0, 0.3], [3.0, 0.1 + 0.2]]), "X").tolist()
+        [1.0, 0.0]
+    """
+    rounding = np.spacing(np.abs(rows).max(axis=0, initial=0.0))
+    constant = np.ptp(rows, axis=0) <= 2.0 * rounding
+    std = np.where(constant, 0.0, rows.std(axis=0))
+    tiny = np.flatnonzero(~constant & (std < 1.0 / LARGEST_NUMBER))
+    if tiny.size:
+        raise ValueError(
+            f"{name} spreads by less than {1.0 / LARGEST_NUMBER:g} in column {tiny[0]}; change its unit, such as by a "
+            "factor, or drop it"
+        )
+    return std
 
 
 def as_labels(values: Any, name: str) -> np.ndarray:

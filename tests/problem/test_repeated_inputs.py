@@ -79,7 +79,7 @@ def test_draws_of_f_have_the_moments_of_predictions(repeated, prior):
 
 def test_rows_are_pooled_only_where_it_pays_and_noise_is_gaussian(repeated):
     X, Y, _ = repeated
-    assert CollapsedProblem.of(priors.NNGP(NET), X, Y, bnn.StudentT()).repeated is None
+    assert CollapsedProblem.of(priors.NNGP(NET), X, Y, bnn.StudentTNoise()).repeated is None
     few = jnp.asarray(np.random.default_rng(0).normal(size=(60, 2))).at[::3].set(0.0)
     assert CollapsedProblem.of(priors.NNGP(NET), few, Y, bnn.Gaussian()).repeated is None
 

@@ -1,6 +1,7 @@
 """What does not fit the memory, or double precision, is refused in one line before anything is computed."""
 
 import time
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -113,3 +114,14 @@ def test_many_new_inputs_are_predicted_in_pieces(small_data, monkeypatch):
     found = bnn.fit(priors.NNGP(NET), X, y, bnn.Gaussian(0.1), progress=False).predict(np.vstack([new, new]))
     for mine, theirs in ((found.mean, expected.mean), (found.std, expected.std)):
         np.testing.assert_allclose(mine, np.concatenate([theirs, theirs]), rtol=1e-10, atol=1e-12)
+
+
+def test_predictions_by_all_draws_have_to_fit(small_data):
+    X, y = small_data
+    settings = bnn.inference.SMC(particles=64, islands=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        posterior = bnn.fit(priors.StudentT(NET, 4), X, y, NOISE, settings, progress=False)
+    assert posterior.predict(X).mean.shape == (30,)
+    with pytest.raises(ValueError, match=r"predicting 8,400,000 inputs by 64 draws needs about 16.0 GiB.* at a time"):
+        posterior.predict(np.zeros((8_400_000, 3)))

@@ -3,6 +3,8 @@
 Nothing here imports JAX or pandas before a value is asked for, so that ``--help`` and completion answer at once.
 """
 
+from __future__ import annotations
+
 import functools
 import inspect
 from collections.abc import Callable
@@ -107,7 +109,7 @@ def with_table(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _chosen_table(
-    likelihood: "bnn.Likelihood",
+    likelihood: bnn.Likelihood,
     data: Data,
     target: Target = "target",
     delimiter: Delimiter = None,
@@ -116,7 +118,7 @@ def _chosen_table(
     encoding: Encoding = None,
     missing: Missing = None,
     keep_columns: KeepColumns = False,
-) -> "TrainingTable":
+) -> TrainingTable:
     """The table of a command, and a line on the screen for each thing that was done to it."""
     from bayes_nn.cli.columns import TrainingTable
     from bayes_nn.cli.files import read_table
@@ -182,8 +184,8 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
 
 
 def training_and_test(
-    table: "TrainingTable", test_fraction: float, seed: int
-) -> "tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]":
+    table: TrainingTable, test_fraction: float, seed: int
+) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]:
     """X, y, X_test and y_test of a table, rows held out at random.
 
     Raises:

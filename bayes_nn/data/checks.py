@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from bayes_nn.data.frames import as_table, column_names, first_other_than_numbers, in_words, numbers_of, shown
 
-#: Largest number whose square, and the sum of many squares, is one too.
-LARGEST = 1e150
+#: Numbers beyond this one, and spreads below its inverse, have squares and products that double precision cannot hold.
+LARGEST = 1e70
 #: What to do about inputs that are not numeric.
 ENCODE = "encode them with bayes_nn.encode, or drop them"
 
@@ -64,6 +64,32 @@ def as_matrix(values: Any, name: str, *, positions: bool = False, advice: str = 
             "in another unit"
         )
     return matrix
+
+
+def spread(rows: Float[np.ndarray, "N d"], name: str) -> Float[np.ndarray, " d"]:
+    """Population standard deviation of every column; 0 where a column is constant, but for rounding.
+
+    Args:
+        rows: checked numbers.
+        name: what the user calls them, for the error.
+
+    Raises:
+        ValueError: naming a column whose spread is too small for its square to be held.
+
+    Example:
+        >>> spread(np.array([[1.0, 0.3], [3.0, 0.1 + 0.2]]), "X").tolist()
+        [1.0, 0.0]
+    """
+    rounding = np.spacing(np.abs(rows).max(axis=0, initial=0.0))
+    constant = np.ptp(rows, axis=0) <= 2.0 * rounding
+    std = np.where(constant, 0.0, rows.std(axis=0))
+    tiny = np.flatnonzero(~constant & (std < 1.0 / LARGEST))
+    if tiny.size:
+        raise ValueError(
+            f"{name} spreads by less than {1.0 / LARGEST:g} in column {tiny[0]}; change its unit, such as by a "
+            "factor, or drop it"
+        )
+    return std
 
 
 def _as_array(values: Any, name: str) -> np.ndarray:

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from bayes_nn.data.checks import spread
+
 
 @dataclass(frozen=True, eq=False)
 class Scale:
@@ -13,7 +15,7 @@ class Scale:
 
     Attributes:
         x_mean: mean per input column, or per channel of images.
-        x_std: standard deviation, likewise; 1 for a constant column.
+        x_std: standard deviation, likewise; 1 for a column that is constant but for rounding.
         y_mean: mean per output.
         y_std: standard deviation per output.
         input_shape: shape of one input.
@@ -45,14 +47,18 @@ class Scale:
             y: checked targets.
             standardize: False for a scale that changes nothing.
             scales_targets: whether y is brought to mean 0 and standard deviation 1 too.
+
+        Raises:
+            ValueError: naming a column whose spread is below 1e-70.
         """
         d, C = X.shape[-1], y.shape[1]
         x_mean, x_std, y_mean, y_std = np.zeros(d), np.ones(d), np.zeros(C), np.ones(C)
         if standardize:
             rows = X.reshape(-1, d)
-            x_mean, x_std = rows.mean(axis=0), np.where(np.ptp(rows, axis=0) == 0, 1.0, _std(rows))
+            x_mean, of_inputs = rows.mean(axis=0), spread(rows, "X")
+            x_std = np.where(of_inputs == 0.0, 1.0, of_inputs)
         if standardize and scales_targets:
-            y_mean, y_std = y.mean(axis=0), _std(y)
+            y_mean, y_std = y.mean(axis=0), spread(y, "y")
         return cls(x_mean, x_std, y_mean, y_std, X.shape[1:])
 
     def inputs(self, X: Float[np.ndarray, "N *shape"]) -> Float[Array, "N *shape"]:

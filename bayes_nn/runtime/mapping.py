@@ -77,6 +77,35 @@ def map_each(function: Callable[[Any], Any], stacked: Any) -> Any:
     return jax.lax.map(function, stacked, batch_size=None if size == 1 else size)
 
 
+def in_pieces(function: Callable[[Array], Any], rows: Float[Array, "N *shape"], size: int) -> Any:
+    """``function`` of rows that do not depend on each other, so many at once that its temporaries stay small.
+
+    The last piece overlaps the one before it.
+
+    Args:
+        function: gives arrays with a leading axis of as many rows; traceable.
+        rows: of the leading axis.
+        size: most rows of a piece.
+
+    Example:
+        >>> in_pieces(jnp.square, jnp.arange(5.0), 2).tolist()
+        [0.0, 1.0, 4.0, 9.0, 16.0]
+    """
+    count = -(-len(rows) // size)
+    if count <= 1:
+        return function(rows)
+    length = -(-len(rows) // count)
+    starts = jnp.minimum(jnp.arange(count) * length, len(rows) - length)
+    found = jax.lax.map(lambda start: function(jax.lax.dynamic_slice_in_dim(rows, start, length)), starts)
+    places = (starts[:, None] + jnp.arange(length)).ravel()
+
+    def joined(parts: Array) -> Array:
+        flat = parts.reshape(-1, *parts.shape[2:])
+        return jnp.zeros((len(rows), *flat.shape[1:]), flat.dtype).at[places].set(flat)
+
+    return jax.tree.map(joined, found)
+
+
 def unbatched(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which stays unbatched under a ``vmap`` from any library where mappings are loops.
 

@@ -17,6 +17,7 @@ from bayes_nn.inference.comparison.fits import fit_rows
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.splits import RowPair, Split, splits_of
 from bayes_nn.inference.posterior.fit import checked_likelihood
+from bayes_nn.inference.problem.problem_of import problem_of
 from bayes_nn.inference.sampling.checkpoint import running_in
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
@@ -153,8 +154,7 @@ def compare_datasets(
     """
     first = splits[0].train
     for prior in named.values():
-        prior.check_inputs(first.inputs.shape[1:])
-        prior.check_targets(first.likelihood, first.targets.shape[1])
+        problem_of(prior, first)  # refuses what it is not for, and more rows than the memory holds
     sampler = sampler or SMCFirst()
     if not isinstance(sampler, SMC | SMCFirst):
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")

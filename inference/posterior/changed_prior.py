@@ -155,7 +155,9 @@ def summed_error(*errors: tuple[float, float]) -> tuple[float, float]:
 
 
 @partial(
-    jax.tree_util.register_dataclass, data_fields=["X", "Y", "fixed"], meta_fields=["prior", "likelihood", "replaced"]
+    jax.tree_util.register_dataclass,
+    data_fields=["X", "Y", "fixed", "repeated"],
+    meta_fields=["prior", "likelihood", "replaced"],
 )
 @dataclass(frozen=True)
 class ReplacedPriors(CollapsedProblem):

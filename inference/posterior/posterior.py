@@ -26,7 +26,11 @@ from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.report.notebook import as_pairs
 from bayes_nn.inference.sampling.smc import SMC
+from bayes_nn.runtime.memory import refuse_beyond_memory
 from bayes_nn.runtime.progress import progress_bar
+
+#: Numbers that a prediction holds for every input, output and draw: mean and variance, and a copy of each.
+NUMBERS = 4
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,8 @@ class Posterior(Draws):
                 matched by name with those of the training data.
 
         Raises:
-            ValueError: for missing values, or columns that are missing, new, or too many.
+            ValueError: for missing values, columns that are missing, new, or too many, or more inputs than the memory
+                holds predictions of by all draws.
 
         Example:
             >>> import bayes_nn as bnn, numpy as np
@@ -152,7 +157,14 @@ class Posterior(Draws):
             >>> posterior.predict([0.0, 0.5]).mean.shape
             (2,)
         """
-        components = self.of_every_draw(_predict, self.dataset.new_inputs(X), once=True)
+        new = self.dataset.new_inputs(X)
+        draws = self.log_likelihood.size if self.values else 1
+        refuse_beyond_memory(
+            NUMBERS * 8.0 * draws * len(new) * self.problem.Y.shape[1],
+            f"predicting {len(new):,} inputs by {draws:,} draws",
+            "predict fewer inputs at a time",
+        )
+        components = self.of_every_draw(_predict, new, once=True)
         return self.problem.predictive(components, self.dataset.scale)
 
     def plot_tempering(self) -> Figure:

@@ -1,31 +1,32 @@
 """The posterior under a mixture of Gaussian processes: f integrated out where the likelihood allows it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from numpyro.distributions import biject_to
 
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.data.scale import Scale
-from bayes_nn.inference.problem.problem import (
-    Problem,
-    unconstrained_log_density,
-    unconstrained_shape,
-    unconstrained_size,
-)
+from bayes_nn.inference.problem.problem import Problem, unconstrained_size
 from bayes_nn.priors.gaussian.gaussian_process import Process
+from bayes_nn.priors.gaussian.repeated_inputs import AnyProcess, PooledProcess, RepeatedInputs
 from bayes_nn.priors.prior import GaussianProcessMixture, Latents
-from bayes_nn.runtime.mapping import mend, unbatched
+from bayes_nn.runtime.mapping import in_pieces, mend, unbatched
 
 #: Condition number beyond which the gradient of a trajectory is not left to single precision, whose unit is 6e-8.
 LARGEST_CONDITION = 1e7
+#: New inputs that are predicted at once: as many as there are rows, and at least these.
+SMALLEST_PIECE = 4096
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["X", "Y", "fixed"], meta_fields=["prior", "likelihood"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["X", "Y", "fixed", "repeated"],
+    meta_fields=["prior", "likelihood"],
+)
 @dataclass(frozen=True)
 class CollapsedProblem(Problem):
     """A mixture of Gaussian processes, a likelihood and data.
@@ -40,6 +41,7 @@ class CollapsedProblem(Problem):
         prior: the prior over functions, without its fixed numbers.
         likelihood: the likelihood, without its fixed numbers.
         fixed: those numbers, by site name.
+        repeated: the distinct inputs where they are few, which under Gaussian noise stand for all rows; else None.
 
     Example:
         >>> import bayes_nn as bnn, jax.numpy as jnp
@@ -54,12 +56,14 @@ class CollapsedProblem(Problem):
     prior: GaussianProcessMixture
     likelihood: Likelihood
     fixed: dict[str, Array]
+    repeated: RepeatedInputs | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, prior: GaussianProcessMixture, X: Array, Y: Array, likelihood: Likelihood) -> Self:
         """The problem of checked data on the model's scale."""
         fixed = _as_arrays(prior.numbers() | likelihood.numbers())
-        return cls(X, Y, prior.without_numbers(), likelihood.without_numbers(), fixed)
+        repeated = RepeatedInputs.of(X) if likelihood.conjugate else None
+        return cls(X, Y, prior.without_numbers(), likelihood.without_numbers(), fixed, repeated=repeated)
 
     def with_prior(self, prior: GaussianProcessMixture) -> Self:
         """The same data under another prior of the same architecture."""
@@ -105,36 +109,17 @@ class CollapsedProblem(Problem):
         """Whether u holds more than hyperparameters, so that moves want gradients."""
         return len(self.latents) > len(self.hyperparameters)
 
-    def unflatten(self, u: Float[Array, " D"]) -> dict[str, Array]:
-        """u cut into unconstrained sites."""
-        sites, start = {}, 0
-        for name, prior in self.latents.items():
-            sites[name] = u[start : start + unconstrained_size(prior)].reshape(unconstrained_shape(prior))
-            start += unconstrained_size(prior)
-        return sites
-
-    def values(self, u: Float[Array, " D"]) -> dict[str, Array]:
-        """The latents on their own scale, by site name."""
-        sites = self.unflatten(u)
-        return {name: biject_to(prior.support)(sites[name]) for name, prior in self.latents.items()}
-
-    def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
-        """Draws of u from the prior, with leading axes ``shape``."""
-        keys = jax.random.split(key, max(len(self.latents), 1))
-        sites = [
-            biject_to(prior.support).inv(prior.sample(one, shape)).reshape(*shape, -1)
-            for one, prior in zip(keys, self.latents.values(), strict=False)
-        ]
-        return jnp.concatenate(sites, axis=-1) if sites else jnp.zeros((*shape, 0))
-
-    def log_prior(self, u: Float[Array, " D"]) -> Float[Array, ""]:
-        """Normalised log prior density of u, the Jacobian of the constraints included, in nats."""
-        sites, latents = self.unflatten(u), self.latents
-        return sum((unconstrained_log_density(latents[name], site) for name, site in sites.items()), jnp.zeros(()))
-
     def process(self, values: dict[str, Array], X_new: Array | None = None) -> Process:
         """The Gaussian process given z, at the training inputs and, if asked, at new ones."""
         return self.prior.process(self.fixed | values, self.X, X_new)
+
+    def process_of_likelihood(self, values: dict[str, Array], X_new: Any = None, angle: Any = None) -> AnyProcess:
+        """:meth:`process`, or that for steps of an angle, at the distinct inputs where they stand for all rows."""
+        values, X = self.fixed | values, self.X if self.repeated is None else self.repeated.X
+        given = (
+            self.prior.process(values, X, X_new) if angle is None else self.prior.process_for_steps(values, X, angle)
+        )
+        return given if self.repeated is None else self.repeated.process(given)
 
     def noise_variance(self, values: dict[str, Array]) -> Float[Array, ""]:
         """Of Gaussian noise."""
@@ -147,12 +132,13 @@ class CollapsedProblem(Problem):
 
     def log_likelihood_of(self, values: dict[str, Array]) -> Float[Array, ""]:
         """:meth:`log_likelihood` from the latents on their own scale."""
-        return self.log_likelihood_given(self.process(values), values)
+        return self.log_likelihood_given(self.process_of_likelihood(values), values)
 
-    def log_likelihood_given(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
+    def log_likelihood_given(self, process: AnyProcess, values: dict[str, Array]) -> Float[Array, ""]:
         """:meth:`log_likelihood` from the Gaussian process that the latents stand for."""
         if self.likelihood.conjugate:
             return process.log_marginal(self.Y, self.noise_variance(values).astype(self.Y.dtype))
+        assert not isinstance(process, PooledProcess)
         f = process.function(values[self.prior.function_site])
         return jnp.sum(self.likelihood.log_prob(self.fixed | values, self.Y, f))
 
@@ -180,15 +166,16 @@ class CollapsedProblem(Problem):
     def _smoothed(self, u: Float[Array, " D"], angle: Array) -> Float[Array, ""]:
         """:meth:`log_likelihood`, to be differentiated for steps of this angle."""
         values = self.values(u)
-        return self.log_likelihood_given(self.prior.process_for_steps(self.fixed | values, self.X, angle), values)
+        return self.log_likelihood_given(self.process_of_likelihood(values, angle=angle), values)
 
     def _rounded(self, u: Float[Array, " D"], angle: Array) -> tuple[Array, Array]:
         """:meth:`_smoothed` in single precision, and the condition number of what it factorises, from above."""
-        rounded, values = replace(self, X=_single(self.X), Y=_single(self.Y)), _single(self.values(u))
+        X, Y, repeated = _single((self.X, self.Y, self.repeated))
+        rounded, values = replace(self, X=X, Y=Y, repeated=repeated), _single(self.values(u))
         condition = jnp.ones((), jnp.float32)
         with jax.default_matmul_precision("highest"):
             # Constants of an activation may be double.
-            process = _single(self.prior.process_for_steps(self.fixed | values, rounded.X, angle))
+            process = _single(rounded.process_of_likelihood(values, angle=angle))
             if self.likelihood.conjugate:
                 condition = process.condition(self.noise_variance(values).astype(jnp.float32))
             return rounded.log_likelihood_given(process, values), condition
@@ -199,10 +186,13 @@ class CollapsedProblem(Problem):
 
     def _function_at(self, X_new: Array, values: dict[str, Array]) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
         """Mean and variance of f at new inputs given z and the data."""
-        process = self.process(values, X_new)
-        if self.likelihood.conjugate:
-            return process.predict(self.Y, self.noise_variance(values))
-        return process.predict_function(values[self.prior.function_site])
+
+        def piece(X_new: Array) -> tuple[Float[Array, "P C"], Float[Array, " P"]]:
+            if self.likelihood.conjugate:
+                return self.process_of_likelihood(values, X_new).predict(self.Y, self.noise_variance(values))
+            return self.process(values, X_new).predict_function(values[self.prior.function_site])
+
+        return in_pieces(piece, X_new, max(SMALLEST_PIECE, len(self.X)))
 
     def predictive(self, components: Any, scale: Scale) -> Any:
         """The equally weighted mixture over draws, on the user's scale."""
@@ -210,10 +200,9 @@ class CollapsedProblem(Problem):
 
     def draw_function(self, values: dict[str, Array], key: Array) -> dict[str, Array]:
         """``"f"`` at the training inputs given z, and the readout where it was integrated out."""
-        process = self.process(values)
         if self.likelihood.conjugate:
-            return process.draw(key, self.Y, self.noise_variance(values))
-        return {"f": process.function(values[self.prior.function_site])}
+            return self.process_of_likelihood(values).draw(key, self.Y, self.noise_variance(values))
+        return {"f": self.process(values).function(values[self.prior.function_site])}
 
     def draw_function_at(
         self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array
@@ -251,5 +240,5 @@ def _as_arrays(numbers: dict[str, float]) -> dict[str, Array]:
 
 
 def _single(tree: Any) -> Any:
-    """In single precision."""
-    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), tree)
+    """In single precision, but for whole numbers."""
+    return jax.tree.map(lambda leaf: leaf if leaf.dtype == int else leaf.astype(jnp.float32), tree)

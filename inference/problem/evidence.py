@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -103,8 +104,13 @@ def exact_evidence(problem: Problem) -> Evidence:
         'exact'
     """
     refuse_latents(problem)
-    value = float(problem.log_likelihood(jnp.zeros(0)))
+    value = float(_log_likelihood(problem, jnp.zeros(0)))
     return with_approximation(Evidence(value, 0.0, "exact", unbiased=True), problem)
+
+
+@jax.jit
+def _log_likelihood(problem: Problem, u: Float[Array, " D"]) -> Float[Array, ""]:
+    return problem.log_likelihood(u)
 
 
 def refuse_latents(problem: Problem) -> None:

@@ -8,10 +8,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
-from bayes_nn.priors.gaussian.gaussian_process import Process
+from bayes_nn.priors.gaussian.repeated_inputs import AnyProcess, PooledProcess
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["X", "Y", "fixed", "seen"], meta_fields=["prior", "likelihood"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["X", "Y", "fixed", "seen", "repeated"],
+    meta_fields=["prior", "likelihood"],
+)
 @dataclass(frozen=True)
 class PartlyObserved(CollapsedProblem):
     """A problem that has seen some of its rows; which ones is traced, so that all subsets share compiled code.
@@ -34,8 +38,9 @@ class PartlyObserved(CollapsedProblem):
         """The problem with only the rows where ``seen`` is 1."""
         return cls(problem.X, problem.Y, problem.prior, problem.likelihood, problem.fixed, seen)
 
-    def log_likelihood_given(self, process: Process, values: dict[str, Array]) -> Float[Array, ""]:
+    def log_likelihood_given(self, process: AnyProcess, values: dict[str, Array]) -> Float[Array, ""]:
         """``log p(y_seen | z)`` in nats: the density of y with f = 0 and y = 0 in rows not seen, less their share."""
+        assert not isinstance(process, PooledProcess)
         if self.likelihood.conjugate:
             return process.log_marginal_of_rows(self.Y, self.noise_variance(values).astype(self.Y.dtype), self.seen)
         f = process.function(values[self.prior.function_site])

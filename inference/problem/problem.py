@@ -103,17 +103,32 @@ class Problem(abc.ABC):
         rest = [latent for name, latent in self.latents.items() if name not in self.hyperparameters]
         return self.n_hyperparameters, *map(unconstrained_size, rest)
 
-    @abc.abstractmethod
+    def unflatten(self, u: Float[Array, " D"]) -> dict[str, Array]:
+        """u cut into unconstrained sites."""
+        sites, start = {}, 0
+        for name, prior in self.latents.items():
+            sites[name] = u[start : start + unconstrained_size(prior)].reshape(unconstrained_shape(prior))
+            start += unconstrained_size(prior)
+        return sites
+
     def values(self, u: Float[Array, " D"]) -> dict[str, Array]:
         """The latents on their own scale, by site name."""
+        sites = self.unflatten(u)
+        return {name: biject_to(prior.support)(sites[name]) for name, prior in self.latents.items()}
 
-    @abc.abstractmethod
     def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
         """Draws of u from the prior, with leading axes ``shape``."""
+        keys = jax.random.split(key, max(len(self.latents), 1))
+        sites = [
+            biject_to(prior.support).inv(prior.sample(one, shape)).reshape(*shape, -1)
+            for one, prior in zip(keys, self.latents.values(), strict=False)
+        ]
+        return jnp.concatenate(sites, axis=-1) if sites else jnp.zeros((*shape, 0))
 
-    @abc.abstractmethod
     def log_prior(self, u: Float[Array, " D"]) -> Float[Array, ""]:
         """Normalised log prior density of u, the Jacobian of the constraints included, in nats."""
+        sites, latents = self.unflatten(u), self.latents
+        return sum((unconstrained_log_density(latents[name], site) for name, site in sites.items()), jnp.zeros(()))
 
     @abc.abstractmethod
     def log_likelihood(self, u: Float[Array, " D"]) -> Float[Array, ""]:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from bayes_nn.runtime.memory import refuse_beyond_memory
+
 #: Entries of a tile; a few arrays of this many float64 fit in a core's cache.
 TILE_ENTRIES = 80_000
 
@@ -40,11 +42,18 @@ def fill(
         positions: numbers that a tile holds per entry of a matrix.
         side: most rows and columns of a tile; left out, as many as ``TILE_ENTRIES`` allows.
 
+    Raises:
+        ValueError: if the matrices do not fit the memory.
+
     Example:
         >>> tile = lambda i, j, height, width: (jnp.zeros((height, width)) + i - j,)
         >>> fill(tile, (3, 2), 1, jnp.dtype(float), symmetric=False)[0].shape
         (3, 2)
     """
+    needed = 2.0 * count * shape[0] * shape[1] * jnp.dtype(dtype).itemsize  # the loop may hold them twice
+    refuse_beyond_memory(
+        needed, f"a kernel matrix of {shape[0]:,} x {shape[1]:,}", "use fewer rows, or a part at a time"
+    )
     side = max(1, math.isqrt(TILE_ENTRIES // positions)) if side is None else side
     heights, widths = (Cuts(length, side) for length in shape)
     if heights.count == widths.count == 1:

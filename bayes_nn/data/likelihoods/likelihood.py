@@ -23,7 +23,7 @@ from bayes_nn.architecture.standard_deviations import (
     prior_of,
     std_key,
 )
-from bayes_nn.data.checks import as_matrix
+from bayes_nn.data.checks import as_matrix, spread
 from bayes_nn.data.scale import Scale
 
 #: Latents and fixed numbers by site name.
@@ -120,7 +120,7 @@ class Likelihood(abc.ABC):
         Raises:
             ValueError: if an output is constant.
         """
-        constant = np.flatnonzero(np.ptp(targets, axis=0) == 0)
+        constant = np.flatnonzero(spread(targets, "y") == 0.0)
         if constant.size:
             raise ValueError(f"y is constant (value {targets[0, constant[0]]:g}): there is nothing to explain")
 

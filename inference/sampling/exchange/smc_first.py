@@ -37,7 +37,8 @@ class SMCFirst(Sampler):
         smc: settings of SMC.
         exchange: settings of replica exchange.
         max_seconds: for all of it; no round of replica exchange after the third is begun that would end later, and none
-            at all where SMC took longer. Quadrature may take as long again.
+            at all where SMC took longer, whose evidence is then not reliable if it had to be confirmed. Quadrature may
+            take as long again.
         confirm_kernels: whether replica exchange confirms SMC for kernels with a learned metric too.
 
     Raises:
@@ -100,7 +101,7 @@ class SMCFirst(Sampler):
                 return drawn
         seconds = self.max_seconds - checkpoint.once("smc_seconds", lambda: checkpoint.seconds - began)
         if drawn and seconds < 0.0:
-            return drawn
+            return replace(drawn, evidence=_unconfirmed(drawn.evidence, self.max_seconds)) if trusted else drawn
         to_confirm = drawn.evidence if drawn and trusted else None
         found = self.exchange.run(
             problem, key_exchange, report, checkpoint, good_enough, seconds, start, to_confirm=to_confirm
@@ -110,6 +111,13 @@ class SMCFirst(Sampler):
             note = {"log_evidence_of_replica_exchange": found.evidence.value}
             return replace(drawn, evidence=replace(to_confirm, details=to_confirm.details | note))
         return replace(found, evidence=_evidence(found, known), sampler="replica_exchange")
+
+
+def _unconfirmed(evidence: Evidence | None, max_seconds: float) -> Evidence:
+    """Evidence of SMC that replica exchange should have confirmed, and had no time to."""
+    assert evidence is not None
+    why = f"SMC took all of the {max_seconds:g} seconds, so that replica exchange could not confirm it: raise max_seconds"
+    return replace(evidence, reliable=False, reasons=(*evidence.reasons, why))
 
 
 def _evidence(drawn: SampledDraws, known: Evidence | None) -> Evidence:

@@ -58,6 +58,14 @@ def test_it_is_not_begun_where_smc_took_too_long(small_data):
     assert fitted(small_data, SMCFirst(UNCHECKED, EXCHANGE, max_seconds=1e-6)).sampler == "smc"
 
 
+def test_smc_that_there_was_no_time_to_confirm_is_not_trusted(small_data):
+    settings = inference.SMC(particles=64)
+    assert fitted(small_data, settings).log_evidence.reliable
+    evidence = fitted(small_data, SMCFirst(settings, EXCHANGE, max_seconds=1e-6)).log_evidence
+    assert not evidence.reliable
+    assert "raise max_seconds" in evidence.reasons[-1]
+
+
 def test_compare_takes_the_time_it_may(small_data):
     with pytest.raises(ValueError, match="max_seconds"):
         bnn.compare([NETWORK], *small_data, max_seconds=0.0)

@@ -1,5 +1,6 @@
 """Shared by all tests: every core in use, real data, and the outside reference numbers."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from bayes_nn.runtime.compilation_cache import use_compilation_cache
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Two workers keep the cores busy, so that a program is better compiled whole than cut up for several threads.
+os.environ["XLA_FLAGS"] = f"--xla_cpu_parallel_codegen_split_count=1 {os.environ.get('XLA_FLAGS', '')}"
 bnn.use_all_cores()
 # Workers, child processes and notebooks share what they compile, and the next run finds it compiled.
 use_compilation_cache(ROOT / ".jax_cache")
@@ -20,6 +23,10 @@ from scipy.special import logsumexp  # noqa: E402
 from sklearn.datasets import load_diabetes  # noqa: E402
 
 SHARED = ROOT.parent / "shared"
+
+# What is imported stays, and tracing makes much that is short-lived: looking for cycles at the usual pace takes long.
+gc.freeze()
+gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items):

@@ -100,7 +100,7 @@ def total_variation(first: Predictive, second: Predictive) -> Float[np.ndarray, 
     if shapes[0] != shapes[1]:
         raise ValueError(f"the predictions have shapes {shapes[0]} and {shapes[1]}")
     components = [
-        tuple(jnp.asarray(values).reshape(len(values), -1).T for values in (one.component_means, one.component_stds))
+        tuple(np.asarray(values).reshape(len(values), -1).T for values in (one.component_means, one.component_stds))
         for one in (first, second)
     ]
     return np.asarray(_total_variation(components)).reshape(shapes[0])

@@ -12,8 +12,8 @@ import arviz as az
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
+from scipy.special import logsumexp
 
 from bayes_nn.inference.evidence.estimator import RepeatedEstimator
 from bayes_nn.inference.problem.problem import Problem

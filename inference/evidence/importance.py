@@ -6,12 +6,12 @@ Probability 28), so that it also says how many frozen hypotheses plain reweighti
 
 from dataclasses import dataclass
 
-import jax
 import numpy as np
-from jax.scipy.special import logsumexp
 from jaxtyping import Array
+from scipy.special import logsumexp
 
 from bayes_nn.inference.evidence.estimator import RepeatedEstimator
+from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
 from bayes_nn.inference.problem.prior_draws import GROUPS, prior_log_likelihoods
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
@@ -38,13 +38,11 @@ class ImportanceSampling(RepeatedEstimator):
 
     def estimate(self, problem: Problem, key: Array, effort: int, report: Report) -> Estimates:
         """The log of the mean likelihood in every group."""
-        from blackjax.smc.ess import ess
-
         report(0.5, f"{GROUPS * self.draws * effort} draws from the prior")
         log_likelihood = prior_log_likelihoods(problem, key, self.draws * effort)
-        log_evidence = np.asarray(logsumexp(log_likelihood, axis=1)) - np.log(self.draws * effort)
-        effective = np.asarray(jax.vmap(ess)(log_likelihood))
-        total = float(ess(log_likelihood.ravel()))
+        log_evidence = logsumexp(log_likelihood, axis=1) - np.log(self.draws * effort)
+        effective = np.exp(log_effective_draws(log_likelihood))
+        total = float(np.exp(log_effective_draws(log_likelihood.ravel())))
         reasons: tuple[str, ...] = ()
         if total < SMALLEST_EFFECTIVE_DRAWS:
             reasons = (f"only {total:.0f} of {log_likelihood.size} prior draws carry the evidence: use method='smc'",)

@@ -153,14 +153,7 @@ class CollapsedProblem(Problem):
         whitened = self.prior.function_site != "readout" and not self.likelihood.conjugate
         if whitened or not self.prior.single_precision_steps:
             return super().gradients(u, angle)
-
-        @unbatched
-        def evaluate(problem: CollapsedProblem, u: Array, angle: Array) -> Array:
-            gradient, condition = jax.grad(problem._rounded, has_aux=True)(u, angle)
-            sound = jnp.all(jnp.isfinite(gradient)) & (condition < LARGEST_CONDITION)
-            return mend(_smoothed_gradient, sound, gradient, problem, (u, angle))
-
-        gradient = evaluate(self, u, angle)
+        gradient = _gradient_for_steps(self, u, angle)
         return jax.grad(self.log_prior)(u), jnp.where(jnp.isfinite(gradient), gradient, 0.0)
 
     def _smoothed(self, u: Float[Array, " D"], angle: Array) -> Float[Array, ""]:
@@ -228,6 +221,15 @@ class CollapsedProblem(Problem):
         f = self.process(values).function((values | weights)[site])
         kept = values | weights if site == "readout" else values
         return kept, f, self.replicate(key_y, values, f)
+
+
+@unbatched
+@jax.jit
+def _gradient_for_steps(problem: CollapsedProblem, u: Float[Array, " D"], angle: Array) -> Float[Array, " D"]:
+    """Of the log likelihood in u, in single precision where that will do."""
+    gradient, condition = jax.grad(problem._rounded, has_aux=True)(u, angle)
+    sound = jnp.all(jnp.isfinite(gradient)) & (condition < LARGEST_CONDITION)
+    return mend(_smoothed_gradient, sound, gradient, problem, (u, angle))
 
 
 def _smoothed_gradient(problem: CollapsedProblem, u: Float[Array, " D"], angle: Array) -> Float[Array, " D"]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import arviz as az
 import numpy as np
 from jaxtyping import Float
+from scipy.special import logsumexp
 
 
 class Average(NamedTuple):
@@ -30,6 +31,16 @@ class Average(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:.4g} +- {self.mcse:.2g} (spread {self.std:.2g})"
+
+
+def log_effective_draws(log_weights: Float[np.ndarray, "*what draws"]) -> Float[np.ndarray, " *what"]:
+    """Logarithm of the effective number of weighted draws, ``(sum w)^2 / sum w^2`` (Kong 1992).
+
+    Example:
+        >>> np.exp(log_effective_draws(np.log([1.0, 1.0, 2.0]))).round(4)
+        np.float64(2.6667)
+    """
+    return 2.0 * logsumexp(log_weights, axis=-1) - logsumexp(2.0 * log_weights, axis=-1)
 
 
 def standard_errors(quantity: Float[np.ndarray, "chains draws *what"], sampler: str) -> Float[np.ndarray, " *what"]:

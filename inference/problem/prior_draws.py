@@ -59,6 +59,6 @@ def prior_draws(
 
 def prior_log_likelihoods(problem: Problem, key: Array, draws: int) -> Float[np.ndarray, "G M"]:
     """``log p(y | z)`` for z from the prior, nats, in ``GROUPS`` groups of ``draws`` each."""
-    keys = jax.random.key_data(jax.random.split(key, GROUPS))
+    keys = np.asarray(jax.random.key_data(jax.random.split(key, GROUPS)))
     with one_blas_thread_per_device():
         return np.asarray(prior_draws(problem, None, keys, draws))

@@ -170,13 +170,7 @@ class Problem(abc.ABC):
 
     def log_likelihood_and_gradient(self, u: Float[Array, " D"]) -> tuple[Array, Float[Array, " D"]]:
         """:meth:`log_likelihood` with its gradient in u; on a CPU one u at a time even under ``vmap``."""
-
-        @unbatched
-        def evaluate(problem: Problem, u: Array) -> tuple[Array, Array]:
-            value, gradient = jax.value_and_grad(problem.log_likelihood)(u)
-            return value, jnp.where(jnp.isfinite(value) & jnp.isfinite(gradient), gradient, 0.0)
-
-        return evaluate(self, u)
+        return _value_and_gradient(self, u)
 
     def log_densities(self, u: Float[Array, " D"]) -> tuple[Array, Array]:
         """Log prior density and log likelihood of u, nats."""
@@ -185,6 +179,13 @@ class Problem(abc.ABC):
     def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
         """Gradients of log prior and log likelihood for trajectories whose steps have this angle, radians."""
         return jax.grad(self.log_prior)(u), self.log_likelihood_and_gradient(u)[1]
+
+
+@unbatched
+@jax.jit
+def _value_and_gradient(problem: Problem, u: Float[Array, " D"]) -> tuple[Array, Float[Array, " D"]]:
+    value, gradient = jax.value_and_grad(problem.log_likelihood)(u)
+    return value, jnp.where(jnp.isfinite(value) & jnp.isfinite(gradient), gradient, 0.0)
 
 
 def unconstrained_shape(latent: dist.Distribution) -> tuple[int, ...]:

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 from scipy import stats
+from scipy.special import logsumexp
 
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.evidence import Evidence, degrees_between
+from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.sampler import Judge, SampledDraws, Sampler, draw_nothing_more, silent
@@ -97,12 +98,10 @@ class _HyperparameterDraws(NamedTuple):
 
 def _evidence(draws: _HyperparameterDraws) -> Evidence:
     """Mean over orders of the log of the mean weight, with the errors of both averages."""
-    from blackjax.smc.ess import ess
-
     count = draws.log_weights.shape[1]
     log_total = logsumexp(draws.log_weights, axis=1)
-    by_order = np.asarray(log_total - np.log(count))
-    effective = np.asarray(jax.vmap(ess)(draws.log_weights))
+    by_order = log_total - np.log(count)
+    effective = np.exp(log_effective_draws(draws.log_weights))
     of_hyperparameters = np.mean(1.0 / effective - 1.0 / count)
     correction = float(draws.corrections.mean())
     reasons = []
@@ -160,9 +159,9 @@ def _hyperparameter_draws(
         for found, parts in zip(_code_lengths((problem, values), (weights, orders)), (codes, corrections), strict=True):
             parts.append(np.asarray(found))
         densities = np.stack([np.atleast_1d(q.logpdf(points)) for q in proposals])
-        log_mixture = np.asarray(logsumexp(densities, axis=0)) - np.log(len(proposals))
+        log_mixture = logsumexp(densities, axis=0) - np.log(len(proposals))
         log_weights = np.concatenate(codes, axis=1) + np.concatenate(log_prior) - log_mixture
-        pooled = np.exp(log_weights - np.asarray(logsumexp(log_weights, axis=1))[:, None]).mean(axis=0)
+        pooled = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True)).mean(axis=0)
         mean = pooled @ points
     joined = {name: jnp.concatenate([one[name] for one in all_values]) for name in all_values[0]}
     return _HyperparameterDraws(joined, log_weights, np.concatenate(corrections, axis=1))
@@ -200,7 +199,7 @@ def _code_lengths(
 
             log_densities = map_each(one_draw, weights)
             draws = len(log_densities)
-            log_mean = logsumexp(log_densities, axis=0) - jnp.log(draws)
+            log_mean = jax.scipy.special.logsumexp(log_densities, axis=0) - jnp.log(draws)
             relative_variance = jnp.var(jnp.exp(log_densities - log_mean), axis=0, ddof=1)
             correction = jnp.sum(relative_variance) / (2.0 * draws)
             return jnp.sum(log_mean) + correction, correction

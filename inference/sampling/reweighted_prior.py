@@ -9,14 +9,12 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from blackjax.smc.ess import log_ess
-from jax.scipy.special import logsumexp as jax_logsumexp
 from jaxtyping import Array, Float
 from scipy.optimize import brentq
-from scipy.special import logsumexp
+from scipy.special import log_softmax, logsumexp
 
+from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
 from bayes_nn.inference.problem.prior_draws import prior_draws
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.devices import map_over_devices
@@ -56,11 +54,11 @@ def reweight_prior(problem: Problem, key: Array, particles: int, islands: int, t
     """
     key_draws, key_resampling = jax.random.split(key)
     draws = DRAWS_PER_PARTICLE * particles
-    keys = jax.random.key_data(jax.random.split(key_draws, islands))
+    keys = np.asarray(jax.random.key_data(jax.random.split(key_draws, islands)))
     log_likelihood = np.maximum(np.asarray(prior_draws(problem, None, keys, draws)), NEVER)
     offsets = np.asarray(jax.random.uniform(key_resampling, (islands, 1)))
     enough = np.log(EFFECTIVE_DRAWS_PER_PARTICLE * particles)
-    last = _highest(lambda t: float(np.min(_log_effective(t * log_likelihood))) - enough, 0.0)
+    last = _highest(lambda t: float(np.min(log_effective_draws(t * log_likelihood))) - enough, 0.0)
     tempering, visited = 0.0, [(np.zeros(islands), log_likelihood[:, :particles])]
     while True:
         tempering = min(last, _next(tempering, log_likelihood, target_ess))
@@ -71,26 +69,19 @@ def reweight_prior(problem: Problem, key: Array, particles: int, islands: int, t
         visited.append((np.full(islands, tempering), of_chosen))
     log_weights = tempering * log_likelihood
     return ReweightedPrior(
-        np.asarray(_redraw(problem, keys, jnp.asarray(chosen), draws)),
+        np.asarray(_redraw(problem, keys, chosen, draws)),
         tempering,
         logsumexp(log_weights, axis=1) - np.log(draws),
-        np.exp(-np.asarray(_log_effective(log_weights))) - 1.0 / draws,
+        np.exp(-log_effective_draws(log_weights)) - 1.0 / draws,
         visited,
     )
 
 
-@jax.jit
-def _log_effective(log_weights: Float[Array, "I M"]) -> Float[Array, " I"]:
-    """Logarithm of the effective sample size of every island's weights."""
-    return jax.vmap(log_ess)(log_weights)
-
-
-@jax.jit
-def _log_fraction(tempering: Array, higher: Array, log_likelihood: Float[Array, "I M"]) -> Float[Array, " I"]:
+def _log_fraction(tempering: float, higher: float, log_likelihood: Float[np.ndarray, "I M"]) -> Float[np.ndarray, " I"]:
     """Logarithm of the fraction of the draws effective at one tempering that is left at a higher one."""
-    weights = jax.nn.log_softmax(tempering * log_likelihood, axis=1)
+    weights = log_softmax(tempering * log_likelihood, axis=1)
     step = (higher - tempering) * log_likelihood
-    return 2.0 * jax_logsumexp(weights + step, axis=1) - jax_logsumexp(weights + 2.0 * step, axis=1)
+    return 2.0 * logsumexp(weights + step, axis=1) - logsumexp(weights + 2.0 * step, axis=1)
 
 
 def _next(tempering: float, log_likelihood: Float[np.ndarray, "I M"], target_ess: float) -> float:

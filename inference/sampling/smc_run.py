@@ -99,7 +99,7 @@ def run_smc(
             checkpoint.save("islands", (visited, islands, moved_on))
             # Tempering grows about geometrically, so the bar follows its logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
-            report(fraction, f"tempering {now.min():.3g}, acceptance {np.mean(islands.acceptance):.2f}")
+            report(fraction, f"tempering {now.min():.3g}, acceptance {np.mean(np.asarray(islands.acceptance)):.2f}")
         finished, most = visited[-1][0].min() >= 1.0, len(visited) - 1
         while finished and moved_on < most and not good_enough(np.array(islands.particles.u), visited[-1][1]):
             islands = temper_islands(plan, islands._replace(stays=jnp.ones_like(islands.stays)))
@@ -120,17 +120,18 @@ def _first(
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], Island]:
     """The beginning of the path, and the islands there."""
     key_prior, key_islands = jax.random.split(key)
-    keys = jax.random.key_data(jax.random.split(key_islands, settings.islands))
-    nothing, yes = jnp.zeros(settings.islands), jnp.ones(settings.islands, bool)
-    if start is not None:
-        islands = start_islands(problem, IslandStart(keys, jnp.asarray(start), nothing, nothing, nothing, ~yes))
-        return [_where(islands)], islands
-    assert isinstance(problem, Problem), "a path of data tempering begins at draws of a posterior"
-    begun = reweight_prior(problem, key_prior, settings.particles, settings.islands, settings.target_ess)
-    tempering = jnp.full(settings.islands, begun.tempering)
-    log_evidence, variance = jnp.asarray(begun.log_evidence), jnp.asarray(begun.variance)
-    starts = IslandStart(keys, jnp.asarray(begun.u), tempering, log_evidence, variance, yes)
-    return begun.visited, start_islands(problem, starts)
+    # NumPy's arrays are put on the devices where they belong, at once and without a program for each shape.
+    keys: Any = np.asarray(jax.random.key_data(jax.random.split(key_islands, settings.islands)))
+    nothing, yes = np.zeros(settings.islands), np.ones(settings.islands, bool)
+    where: tuple[Any, ...] = start, nothing, nothing, nothing, ~yes
+    visited = []
+    if start is None:
+        assert isinstance(problem, Problem), "a path of data tempering begins at draws of a posterior"
+        begun = reweight_prior(problem, key_prior, settings.particles, settings.islands, settings.target_ess)
+        visited = begun.visited
+        where = begun.u, nothing + begun.tempering, begun.log_evidence, begun.variance, yes
+    islands = start_islands(problem, IslandStart(keys, *where))
+    return visited or [_where(islands)], islands
 
 
 def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_on: int) -> SMCRun:

@@ -144,7 +144,8 @@ def _feature_log_marginal(Phi: Array, Y: Array, v: Array) -> Array:
 
 def _with_analytic_gradient(value, value_and_gradient):  # noqa: ANN001, ANN202
     """A function of (K or Phi, Y, v) whose reverse-mode derivative is the given one, and unbatched on a CPU."""
-    value_of, gradient_of = unbatched(value), unbatched(value_and_gradient)
+    # Called outside of compiled code they are one program each, instead of one for every operation.
+    value_of, gradient_of = unbatched(jax.jit(value)), unbatched(jax.jit(value_and_gradient))
     function = jax.custom_vjp(lambda matrix, Y, v: value_of(matrix, Y, v))
 
     def forward(matrix: Array, Y: Array, v: Array) -> tuple[Array, tuple]:

@@ -72,15 +72,21 @@ def _powers(
         known, likelihood = problem.gradients(reference.to_u(z), step_size)
         return reference.pull_back(known + tempering * likelihood)
 
-    here, noise = force(z), jax.random.normal(key, z.shape)
-    blocks = np.repeat(np.eye(len(sizes)), sizes, axis=1)
+    noise = jax.random.normal(key, z.shape)
+    blocks = jnp.asarray(np.repeat(np.eye(len(sizes)), sizes, axis=1))
+    count = 2 * len(blocks)
 
-    def power(block: Float[Array, " D"]) -> Float[Array, ""]:
-        def product(vector: Array) -> Array:
-            length = jnp.maximum(jnp.linalg.norm(vector), 1e-30)
-            return block * (here - force(z + DISTANCE / length * vector)) * (length / DISTANCE)
+    def evaluate(number: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        """The force at z, then for every block that at H v and that at H H v: one loop compiles one gradient."""
+        here, product, products = carry
+        block = blocks[jnp.maximum(number - 1, 0) // 2]
+        vector = jnp.where(number == 0, 0.0, jnp.where(number % 2 == 1, block * noise, product))
+        length = jnp.maximum(jnp.linalg.norm(vector), 1e-30)
+        found = force(z + DISTANCE / length * vector)
+        here = jnp.where(number == 0, found, here)
+        product = block * (here - found) * (length / DISTANCE)
+        return here, product, products.at[number].set(jnp.sum(product**2))
 
-        found = jnp.sum(product(product(block * noise)) ** 2)
-        return jnp.where(jnp.isfinite(found), found, 0.0)
-
-    return map_each(power, jnp.asarray(blocks))
+    carry = z, z, jnp.zeros(count + 1)
+    powers = jax.lax.fori_loop(0, count + 1, evaluate, carry)[2][2::2]
+    return jnp.where(jnp.isfinite(powers), powers, 0.0)

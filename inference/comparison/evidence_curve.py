@@ -20,6 +20,7 @@ from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.data_tempering import DataTempering
 from bayes_nn.inference.problem.evidence import (
     Evidence,
+    adaptation_bias,
     combine_islands,
     degrees_between,
     exact_evidence,
@@ -91,6 +92,7 @@ class EvidenceCurve:
         if self.exact:
             return Evidence(float(islands[0]), 0.0, self.method)
         value, mcse, of_islands = combine_islands(islands, variances)
+        mcse = float(np.hypot(mcse, adaptation_bias(islands, variances)))
         reasons = tuple(dict.fromkeys(self.reasons + of_islands))
         details = {"log_evidence_by_island": islands.tolist()}
         degrees = degrees_between(len(islands))

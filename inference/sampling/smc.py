@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Array
 
-from bayes_nn.inference.problem.evidence import with_approximation
+from bayes_nn.inference.problem.evidence import adaptation_bias, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
@@ -74,4 +74,5 @@ class SMC(SMCSettings, Sampler):
 
         run = run_smc(problem, replace(self, particles=self.particles * effort), key, report)
         log_evidence, variance = (np.array(run.evidence.details[f"{name}_by_island"]) for name in ESTIMATED)
-        return Estimates(log_evidence, variance, run.evidence.reasons, run.evidence.details)
+        bias = adaptation_bias(log_evidence, variance)
+        return Estimates(log_evidence, variance, run.evidence.reasons, run.evidence.details, bias)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.data_tempering import DataTempering
-from bayes_nn.inference.problem.evidence import Evidence, combine_islands, degrees_between
+from bayes_nn.inference.problem.evidence import Evidence, adaptation_bias, combine_islands, degrees_between
 from bayes_nn.inference.problem.problem import Problem, TemperedDensity
 from bayes_nn.inference.problem.thermodynamics import TemperingPath, cross_checks
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
@@ -137,6 +137,7 @@ def _first(
 def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_on: int) -> SMCRun:
     islands: Any = jax.tree.map(np.asarray, final)
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
+    mcse = float(np.hypot(mcse, adaptation_bias(islands.log_evidence, islands.variance)))
     of_draws: tuple[str, ...] = ()
     if islands.tempering.min() < 1.0:
         of_draws += (f"the posterior was not reached in {settings.max_temperatures} temperatures",)

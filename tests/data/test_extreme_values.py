@@ -20,7 +20,11 @@ Y = X[:, 0] + 0.1 * RNG.normal(size=20)
         (X, Y * 1e-300, "y spreads by less than 1e-70 in column 0; change its unit"),
         (X, Y * 1e200, r"y has values beyond 1e\+70 in 20 rows .first: row 0., whose squares overflow"),
         (X * [1.0, 1e-320], Y, "X spreads by less than 1e-70 in column 1"),
-        (np.where(np.arange(20)[:, None] == 7, 1e155, X), Y, r"X has values beyond 1e\+70 in 1 rows .first: row 7, column 0."),
+        (
+            np.where(np.arange(20)[:, None] == 7, 1e155, X),
+            Y,
+            r"beyond 1e\+70 in 1 rows .first: row 7, column 0.",
+        ),
         (X, np.full(20, 0.3), "y is constant .value 0.3.: there is nothing to explain"),
         (X, np.where(np.arange(20) < 5, 0.3, 0.1 + 0.2), "y is constant .value 0.3."),
         (X[:1], Y[:1], "at least 2 rows are needed; got 1"),

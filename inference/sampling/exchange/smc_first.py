@@ -116,7 +116,9 @@ class SMCFirst(Sampler):
 def _unconfirmed(evidence: Evidence | None, max_seconds: float) -> Evidence:
     """Evidence of SMC that replica exchange should have confirmed, and had no time to."""
     assert evidence is not None
-    why = f"SMC took all of the {max_seconds:g} seconds, so that replica exchange could not confirm it: raise max_seconds"
+    why = (
+        f"SMC took all of the {max_seconds:g} seconds, so that replica exchange could not confirm it: raise max_seconds"
+    )
     return replace(evidence, reliable=False, reasons=(*evidence.reasons, why))
 
 

@@ -196,8 +196,8 @@ def test_an_interrupted_command_says_how_to_go_on(table, tmp_path, monkeypatch):
     monkeypatch.setattr(bnn, "compare", interrupted)
     stopped = run("compare", path, "--target", "price", "--checkpoint", tmp_path / "kept")
     assert stopped.exit_code == 130
-    assert f"the same command given again goes on from {tmp_path / 'kept'}" in stopped.output
-    assert run("compare", path, "--target", "price").output.strip() == "interrupted"
+    assert f"the state of the run is in {tmp_path / 'kept'}: the same command goes on from there" in stopped.output
+    assert "nothing was kept" in run("compare", path, "--target", "price").output
 
 
 def test_a_folder_that_cannot_be_made_is_bad_input(table, tmp_path, monkeypatch):

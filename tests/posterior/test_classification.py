@@ -134,7 +134,7 @@ def test_whitened_functions_of_a_kernel_have_named_dimensions(tmp_path):
 @pytest.mark.parametrize(
     ("y", "likelihood", "message"),
     [
-        (X[:, 0], bnn.Categorical(), "no labels"),
+        (X[:, 0], bnn.Categorical(), "labels are whole numbers"),
         (np.zeros(12), bnn.Bernoulli(), "single class 0"),
         (THREE, bnn.Bernoulli(), "two classes, y has 3"),
         (THREE, bnn.Categorical((0, 1)), "not among the classes"),
@@ -143,7 +143,7 @@ def test_whitened_functions_of_a_kernel_have_named_dimensions(tmp_path):
         (THREE, "categorical", "expected a likelihood"),
         (["a"] * 11 + [float("nan")], bnn.Categorical(), "missing labels"),
         (["a"] * 11 + [3], bnn.Categorical(), "mixes text and numbers"),
-        (np.where(THREE == 1, np.inf, THREE), bnn.Categorical(), "no labels"),
+        (np.where(THREE == 1, np.inf, THREE), bnn.Categorical(), "labels are whole numbers"),
         (None, bnn.Bernoulli(), "one label per row"),
         ([], bnn.Bernoulli(), "one label per row"),
     ],

@@ -74,7 +74,9 @@ def test_impossible_draws_weigh_nothing(problem):
         def log_likelihood(self, u):
             return jnp.where(u[0] > 0.0, super().log_likelihood(u), -jnp.inf)
 
-    jax.tree_util.register_dataclass(Half, data_fields=["X", "Y", "fixed"], meta_fields=["prior", "likelihood"])
+    jax.tree_util.register_dataclass(
+        Half, data_fields=["X", "Y", "fixed", "repeated"], meta_fields=["prior", "likelihood"]
+    )
     half = Half(problem.X, problem.Y, problem.prior, problem.likelihood, problem.fixed)
     found = reweight_prior(half, jax.random.key(0), 50, 2, 0.6)
     assert np.isfinite(found.log_evidence).all()

@@ -70,6 +70,20 @@ def shared():
 
 
 @pytest.fixture(scope="session")
+def flip_bits():
+    """Copies of a file's content, each with one bit changed at random."""
+
+    def flipped(content, count):
+        rng = np.random.default_rng(0)
+        for _ in range(count):
+            damaged = bytearray(content)
+            damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
+            yield damaged
+
+    return flipped
+
+
+@pytest.fixture(scope="session")
 def diabetes():
     """200 rows of the diabetes data, standardised over all 442 rows with the population standard deviation."""
     X, y = load_diabetes(return_X_y=True)

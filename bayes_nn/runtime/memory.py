@@ -45,11 +45,11 @@ def _of_container() -> float:
         return float("inf")
 
 
-def in_words(count: float) -> str:
+def bytes_in_words(count: float) -> str:
     """A number of bytes as people write it.
 
     Example:
-        >>> in_words(6.4e10), in_words(2e6)
+        >>> bytes_in_words(6.4e10), bytes_in_words(2e6)
         ('59.6 GiB', '1.9 MiB')
     """
     return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
@@ -78,5 +78,6 @@ def refuse_beyond_memory(needed: float, what: str, advice: str) -> None:
     available = available_memory()
     if needed > available:
         raise ValueError(
-            f"{what} needs about {in_words(needed)} of memory, and {in_words(available)} are available: {advice}"
+            f"{what} needs about {bytes_in_words(needed)} of memory, and {bytes_in_words(available)} are available: "
+            f"{advice}"
         )

@@ -142,8 +142,9 @@ def combine_islands(
 ) -> tuple[float, float, tuple[str, ...]]:
     """Log-mean-exp over independent islands, its standard error, and any disagreement.
 
-    Each island's Z is unbiased, so their mean is. With s the standard deviation of log Z between I islands, or what the
-    weights within them imply where that is more, the squared error is ``s^2/I + s^4/(2 (I - 1)) + (s^2/(2 I))^2``: the
+    Each island's Z is taken to be unbiased, as their mean then is; where islands adapt, :func:`adaptation_bias` is what
+    that leaves out. With s the standard deviation of log Z between I islands, or what the weights within them imply
+    where that is more, the squared error is ``s^2/I + s^4/(2 (I - 1)) + (s^2/(2 I))^2``: the
     first two terms are Cox's for the logarithm of a log-normal mean (Zhou and Gao 1997, Statistics in Medicine 16), the
     third the bias of the logarithm. It grows with s without end, where the standard error of the mean of Z is at most
     that mean. The error has I - 1 degrees of freedom (:func:`degrees_between`) even where the weights make it larger,
@@ -163,11 +164,10 @@ def combine_islands(
     """
     islands = len(log_evidence)
     value = float(logsumexp(log_evidence) - np.log(islands))
-    within = float(np.mean(variance))
+    s2 = _variance(log_evidence, variance)
     if islands == 1:
-        return value, within**0.5, ("a single island cannot check itself",)
+        return value, s2**0.5, ("a single island cannot check itself",)
     spread = float(np.std(log_evidence, ddof=1))
-    s2 = max(spread**2, within)
     mcse = float(np.sqrt(s2 / islands + s2**2 / (2 * (islands - 1)) + (s2 / (2 * islands)) ** 2))
     reasons: tuple[str, ...] = ()
     if not spread <= LARGEST_ISLAND_SPREAD:
@@ -191,11 +191,16 @@ def adaptation_bias(log_evidence: Float[np.ndarray, " I"], variance: Float[np.nd
         variance: variance of log Z implied by the weights within every island.
 
     Example:
-        >>> adaptation_bias(np.array([-10.0, -10.4]), np.array([0.01, 0.01]))
+        >>> round(adaptation_bias(np.array([-10.0, -10.4]), np.array([0.01, 0.01])), 3)
         0.08
     """
-    spread = float(np.var(log_evidence, ddof=1)) if len(log_evidence) > 1 else 0.0
-    return round(max(spread, float(np.mean(variance))), 12)
+    return _variance(log_evidence, variance)
+
+
+def _variance(log_evidence: Float[np.ndarray, " I"], variance: Float[np.ndarray, " I"]) -> float:
+    """Variance of an island's log Z: between islands, or what the weights within them imply where that is more."""
+    within = float(np.mean(variance))
+    return within if len(log_evidence) == 1 else max(float(np.std(log_evidence, ddof=1)) ** 2, within)
 
 
 def degrees_between(islands: int) -> float:

@@ -264,14 +264,12 @@ def test_a_saved_result_says_where_it_comes_from(result, small_data, tmp_path):
     assert f"jax {again['versions']['jax']}" in page
 
 
-def test_a_damaged_result_is_refused(result, tmp_path):
+def test_a_damaged_result_is_refused(result, tmp_path, flip_bits):
     """50 single bits, drawn at random; refused before the NetCDF library sees them."""
     path = result.save(tmp_path / "r.nc")
-    whole, rng = path.read_bytes(), np.random.default_rng(0)
-    for _ in range(50):
-        content = bytearray(whole)
-        content[rng.integers(len(whole))] ^= 1 << rng.integers(8)
-        path.write_bytes(content)
+    whole = path.read_bytes()
+    for damaged in flip_bits(whole, 50):
+        path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"r\.nc .*restore it from a copy, or run the comparison again"):
             bnn.load(path)
     path.write_bytes(whole[: len(whole) // 2])

@@ -46,13 +46,10 @@ def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
-def test_damage_and_other_files_are_refused(small_data, tmp_path):
+def test_damage_and_other_files_are_refused(small_data, tmp_path, flip_bits):
     posterior = bnn.fit(CASES["exact"][0], *small_data, bnn.Gaussian(0.3))
     path = posterior.save(tmp_path / "posterior.npz")
-    content, rng = path.read_bytes(), np.random.default_rng(0)
-    for _ in range(50):
-        damaged = bytearray(content)
-        damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
+    for damaged in flip_bits(path.read_bytes(), 50):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"posterior\.npz .*restore it from a copy"):
             bnn.load(path)

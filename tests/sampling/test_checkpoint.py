@@ -187,19 +187,18 @@ def stopped(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
-def test_damaged_missing_and_older_states_are_refused(stopped, tmp_path):
-    """A bit of every file, drawn at random; then a file that is not there; the rest stays as it is."""
-    rng, settings = np.random.default_rng(0), SAMPLERS["infinite_hmc"]
+def test_damaged_missing_and_older_states_are_refused(stopped, tmp_path, flip_bits):
+    """Single bits of every file, drawn at random; then a file that is not there; the rest stays as it is."""
+    settings = SAMPLERS["infinite_hmc"]
     names = sorted(path.name for path in stopped.iterdir())
     assert names == ["chains.npz", "draws_2.npz", "draws_3.npz", "draws_4.npz", "fingerprint.npz", "seconds.npz"]
     folder = shutil.copytree(stopped, tmp_path / "run")
-    for path in [path for path in sorted(folder.iterdir()) for _ in range(5)]:
+    for path in sorted(folder.iterdir()):
         whole = path.read_bytes()
-        damaged = bytearray(whole)
-        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=f"{path} .*remove the folder {folder}, and this run starts anew"):
-            fit(settings, folder)
+        for damaged in flip_bits(whole, 5):
+            path.write_bytes(damaged)
+            with pytest.raises(ValueError, match=f"{path} .*remove the folder {folder}, and this run starts anew"):
+                fit(settings, folder)
         path.write_bytes(whole)
     (folder / "draws_3.npz").unlink()
     with pytest.raises(ValueError, match=r"draws_3\.npz is missing in the checkpoint .*starts anew"):

@@ -49,7 +49,7 @@ def fit_record(posterior: Draws, convergence: Convergence) -> xr.DataTree:
 
 def _watched(posterior: Draws) -> dict[str, np.ndarray]:
     """Hyperparameters, f at some inputs and the log likelihood, (chains, draws) each, by name."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name in posterior.problem.hyperparameters:
         if name in posterior.values:
             found |= _entries(name, posterior.values[name])

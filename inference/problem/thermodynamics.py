@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from bayes_nn.runtime.diagnostic_codes import coded
+
 #: Nats, and standard errors, by which another estimate of log Z may differ before the first is distrusted.
 TOLERATED_NATS, TOLERATED_ERRORS = 0.5, 4.0
 #: Standard error, nats, beyond which the identity confirms nothing: particles that miss modes can hide behind it.

@@ -1,11 +1,11 @@
 """The page on a comparison: what is known of its rows, its verdict and its fits, brought together."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from bayes_nn.inference.features.feature_record import figure_of_features
 from bayes_nn.inference.posterior.diagnostics import compare_by_loo, fit_section
@@ -14,23 +14,35 @@ from bayes_nn.inference.verdict.mixture import describe_mixture
 from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
 from bayes_nn.inference.verdict.sentences import in_two_sentences
 from bayes_nn.inference.verdict.short_names import short_names
-
-if TYPE_CHECKING:
-    from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.verdict.verdict import Verdict
 
 
-def page_of(result: Comparison) -> Page:
+def page_of(
+    rows: Sequence[PriorResult],
+    table: pd.DataFrame,
+    verdict: Verdict,
+    records: Mapping[str, xr.DataTree],
+    features: xr.Dataset | None,
+    feature_free: PriorResult | None,
+    figures: Mapping[str, Any],
+    **about: Any,
+) -> Page:
     """Everything that the page shows.
 
     Args:
-        result: of a comparison, at hand or reloaded.
+        rows: of the comparison, best evidence first.
+        table: of the same.
+        verdict: on them.
+        records: of the draws of the first split, by name.
+        features: what the features of the judged network became, where that is known.
+        feature_free: all feature-free priors as one.
+        figures: waterfall, evidence and predictions, by name.
+        about: what :class:`Page` takes as it is: settings, provenance, n_train, standardized.
     """
-    verdict, rows = result.verdict, result.rows
     short, shared = short_names([row.name for row in rows])
-    bounds = pd.DataFrame([row.bounds for row in rows], columns=["lower", "upper"], index=result.table.index)
+    bounds = pd.DataFrame([row.bounds for row in rows], columns=["lower", "upper"], index=table.index)
     sections = [
-        fit_section(row.name, result.fit_records.get(row.name), row.details, row.reasons, _evidence_of(row))
-        for row in rows
+        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row)) for row in rows
     ]
     loo, loo_failure = compare_by_loo(sections, {row.name: row.log_evidence_by_split[0] for row in rows})
     contradictions = [reason for reason in verdict.reasons if "contradict" in reason]
@@ -41,23 +53,16 @@ def page_of(result: Comparison) -> Page:
         )
     return Page(
         verdict=asdict(verdict),
-        table=result.table.join(bounds).reset_index().to_dict("records"),
+        table=table.join(bounds).reset_index().to_dict("records"),
         reasons=[(row.name, reason) for row in rows for reason in row.reasons],
         code_lengths=[row.name for row in rows if row.method == CODE_LENGTH],
         approximations=[(row.name, row.approximation) for row in rows if row.approximation],
         peeking=[row.name for row in rows if row.peeks],
-        settings=result.settings,
-        provenance=result.provenance,
-        n_train=result.n_train,
-        standardized=result.standardized,
-        accuracy="accuracy" in result.table,
-        mixture=describe_mixture(result.feature_free),
-        waterfall=result.plot_waterfall() if verdict.shares else None,
-        evidence=result.plot_evidence(),
-        predictions=result.plot_predictions() if result.y_test else None,
-        kernels=_kernels(result),
-        features=None if result.features is None else figure_of_features(result.features),
-        sentences=in_two_sentences(verdict),
+        accuracy="accuracy" in table,
+        mixture=describe_mixture(feature_free),
+        kernels=_kernels(features),
+        features=None if features is None else figure_of_features(features),
+        sentences=_shortened(in_two_sentences(verdict), short),
         short=short,
         shared=shared,
         information=[_information(row) for row in rows if row.feature_information != 0.0],
@@ -65,7 +70,16 @@ def page_of(result: Comparison) -> Page:
         fits=sections,
         loo=loo,
         loo_failure=loo_failure,
+        **figures,
+        **about,
     )
+
+
+def _shortened(text: str, short: dict[str, str]) -> str:
+    """The text with short names; the longest first, since a name may begin with another."""
+    for name in sorted(short, key=len, reverse=True):
+        text = text.replace(name, short[name])
+    return text
 
 
 def _evidence_of(row: PriorResult) -> list[tuple[str, str]]:
@@ -87,12 +101,9 @@ def _information(row: PriorResult) -> dict[str, float | str]:
     }
 
 
-def _kernels(result: Comparison) -> list[KernelScores]:
+def _kernels(features: xr.Dataset | None) -> list[KernelScores]:
     """Scores of the judged network's kernels, where they are known."""
-    if result.features is None:
+    if features is None:
         return []
     names = "before the data (NNGP)", "after the data"
-    return [
-        KernelScores(name, *map(float, score))
-        for name, score in zip(names, result.features["score"].values, strict=True)
-    ]
+    return [KernelScores(name, *map(float, score)) for name, score in zip(names, features["score"].values, strict=True)]

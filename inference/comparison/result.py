@@ -210,7 +210,24 @@ class Comparison:
         For readers in a hurry it has the outcome and the waterfall, for users the table, predictions and features, for
         statisticians ArviZ's diagnostics of every fit of the first split.
         """
-        return write_report(page_of(self), Path(path))
+        page = page_of(
+            self.rows,
+            self.table,
+            self.verdict,
+            self.fit_records,
+            self.features,
+            self.feature_free,
+            {
+                "waterfall": self.plot_waterfall() if self.verdict.shares else None,
+                "evidence": self.plot_evidence(),
+                "predictions": self.plot_predictions() if self.y_test else None,
+            },
+            settings=self.settings,
+            provenance=self.provenance,
+            n_train=self.n_train,
+            standardized=self.standardized,
+        )
+        return write_report(page, Path(path))
 
     def save(self, path: str | Path) -> Path:
         """Write everything but the posteriors to a NetCDF file and return its path; :func:`bayes_nn.load` reads it.

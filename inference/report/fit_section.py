@@ -98,7 +98,7 @@ def _drawn(draw: Callable[[FitSection], Any], section: FitSection) -> str:
 
 def _panels(section: FitSection, draw: Callable[..., Any], **settings: Any) -> Any:
     """A panel for every quantity shown, side by side."""
-    size = {"figsize": (4.2 * max(len(section.shown), 1), 3.4)}
+    size = {"figsize": (4.2 * max(len(section.shown), 1), 3.4), "layout": "constrained"}
     return draw(section.record, var_names=list(section.shown), figure_kwargs=size, col_wrap=4, **settings)
 
 

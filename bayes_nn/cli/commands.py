@@ -245,12 +245,13 @@ def report(
     result: Annotated[Path, typer.Argument(help="A result that [bold]compare[/] or [bold]sweep[/] wrote.")],
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
 ) -> None:
-    """Print a saved comparison and write its report again."""
-    comparison = bnn.load(result)
-    if not isinstance(comparison, bnn.Comparison):
-        raise ValueError(f"{result} is a posterior; report takes the result of compare or sweep")
-    show_comparison(comparison)
-    console.print(f"\nWritten to [bold]{comparison.report(out)}[/]")
+    """Print a saved comparison or fit and write its report again."""
+    saved = bnn.load(result)
+    if isinstance(saved, bnn.Comparison):
+        show_comparison(saved)
+    else:
+        show_reasons(saved.prior.name, saved.reasons)
+    console.print(f"\nWritten to [bold]{saved.report(out)}[/]")
 
 
 def main() -> None:

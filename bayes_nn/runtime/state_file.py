@@ -20,7 +20,7 @@ from bayes_nn.runtime.sealed_file import read_sealed, write_sealed
 
 #: Number of the layout of saved states, those of the samplers among it; raised whenever one of them changes, so that
 #: the states of older versions are refused.
-LAYOUT = 6
+LAYOUT = 7
 #: Packages whose classes a file may name.
 TRUSTED = ("bayes_nn", "numpyro", "blackjax")
 #: Name that NumPy gives to an array of an archive, by its number; the JSON text is the first.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from scipy.special import logsumexp
@@ -14,19 +15,20 @@ from scipy.special import logsumexp
 from bayes_nn.data.scores import paired_difference
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.calibration import calibration_curve
-from bayes_nn.inference.comparison.feature_plot import figure_of_features
+from bayes_nn.inference.comparison.page_of import page_of
 from bayes_nn.inference.features.after_kernel import after_kernel
 from bayes_nn.inference.features.alignment import kernel_alignment
+from bayes_nn.inference.features.feature_record import feature_record
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.report.evidence_plot import plot_evidence
-from bayes_nn.inference.report.page import KernelScores, Page, write_report
+from bayes_nn.inference.report.page import write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
 from bayes_nn.inference.report.waterfall_plot import plot_waterfall
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.verdict.html import comparison_html
 from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
 from bayes_nn.inference.verdict.mixture import describe_mixture, feature_free_mixture
-from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
+from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.inference.verdict.verdict import Verdict
 from bayes_nn.priors.finite_width import BayesianNetwork
 
@@ -41,10 +43,12 @@ class Comparison:
         n_train: training rows of a split.
         standardized: whether the evidence is that of the standardised y.
         settings: what the comparison was run with, for the report.
-        posteriors: the posteriors of the first split by row name; not saved to file.
+        posteriors: the posteriors of the first split by row name; of these :attr:`fit_records` alone are saved to file.
         X_test: the test inputs of the first split, None without; not saved to file.
         sampler: what the fits were made with; not saved to file.
         provenance: seed, priors, likelihood, other settings, versions, and a digest of the data.
+        records: those of a file, where the posteriors are not at hand.
+        feature_arrays: likewise.
 
     Example:
         >>> import bayes_nn as bnn
@@ -67,6 +71,8 @@ class Comparison:
     X_test: Any = field(default=None, repr=False, compare=False)
     sampler: Sampler | None = field(default=None, repr=False, compare=False)
     provenance: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    records: dict[str, xr.DataTree] = field(default_factory=dict, repr=False, compare=False)
+    feature_arrays: xr.Dataset | None = field(default=None, repr=False, compare=False)
 
     @property
     def test_to_train(self) -> float:
@@ -181,59 +187,58 @@ class Comparison:
         ]
         return plot_predictions(observed[:, 0], predictions)
 
-    def report(self, path: str | Path) -> Path:
-        """Write a self-contained HTML page and return its path.
+    @cached_property
+    def fit_records(self) -> dict[str, xr.DataTree]:
+        """What diagnostics need of the draws of the first split, by row name, as ArviZ reads it; saved to file."""
+        return {name: posterior.record for name, posterior in self.posteriors.items()} or self.records
 
-        What the features of the judged network became is on it where its posterior is at hand, that is not after a
-        reload, and under Gaussian noise.
+    @cached_property
+    def features(self) -> xr.Dataset | None:
+        """What the features of the judged network became, under Gaussian noise; None elsewhere. Saved to file."""
+        network = self.posteriors.get(self.verdict.network)
+        if network is None:
+            return self.feature_arrays
+        if not isinstance(network.prior, BayesianNetwork) or not network.dataset.likelihood.conjugate:
+            return None
+        tests = (self.X_test, self.y_test[0]) if self.y_test else (None, None)
+        after = after_kernel(network, *tests, progress=False)
+        return feature_record(network, after, kernel_alignment(network, progress=False))
+
+    def report(self, path: str | Path) -> Path:
+        """Write a self-contained HTML page and return its path; after a reload it is the same.
+
+        For readers in a hurry it has the outcome and the waterfall, for users the table, predictions and features, for
+        statisticians ArviZ's diagnostics of every fit of the first split.
         """
-        kernels, features = self._features()
-        page = Page(
-            verdict=asdict(self.verdict),
-            table=self.table.reset_index().to_dict("records"),
-            reasons=[(row.name, reason) for row in self.rows for reason in row.reasons],
-            code_lengths=[row.name for row in self.rows if row.method == CODE_LENGTH],
-            approximations=[(row.name, row.approximation) for row in self.rows if row.approximation],
-            peeking=[row.name for row in self.rows if row.peeks],
+        page = page_of(
+            self.rows,
+            self.table,
+            self.verdict,
+            self.fit_records,
+            self.features,
+            self.feature_free,
+            {
+                "waterfall": self.plot_waterfall() if self.verdict.shares else None,
+                "evidence": self.plot_evidence(),
+                "predictions": self.plot_predictions() if self.y_test else None,
+            },
             settings=self.settings,
             provenance=self.provenance,
             n_train=self.n_train,
             standardized=self.standardized,
-            accuracy="accuracy" in self.table,
-            mixture=describe_mixture(self.feature_free),
-            waterfall=self.plot_waterfall() if self.verdict.shares else None,
-            evidence=self.plot_evidence(),
-            predictions=self.plot_predictions() if self.y_test else None,
-            kernels=kernels,
-            features=features,
         )
         return write_report(page, Path(path))
 
-    def _features(self) -> tuple[list[KernelScores], Figure | None]:
-        """Scores of the judged network's kernels and the figure of its features, where its posterior is at hand."""
-        network = self.posteriors.get(self.verdict.network)
-        if network is None or not isinstance(network.prior, BayesianNetwork):
-            return [], None
-        if not network.dataset.likelihood.conjugate:
-            return [], None
-        tests = (self.X_test, self.y_test[0]) if self.y_test else (None, None)
-        after = after_kernel(network, *tests, progress=False)
-        kernels = [
-            KernelScores(
-                name, one.log_evidence.value, one.lpd_test.mean() if one.lpd_test.size else float("nan"), one.rmse
-            )
-            for name, one in (("before the data (NNGP)", after.before), ("after the data", after))
-        ]
-        return kernels, figure_of_features(network, after, kernel_alignment(network, progress=False))
-
     def save(self, path: str | Path) -> Path:
         """Write everything but the posteriors to a NetCDF file and return its path; :func:`bayes_nn.load` reads it.
+
+        Of the posteriors it keeps :attr:`fit_records`, which is what the report shows of them.
 
         Raises:
             OSError: naming the folder and the reason, if it cannot be written; the file that was there then stays.
         """
         what = self.rows, self.y_test, self.n_train, self.standardized, self.settings, self.provenance
-        return storage.write(Path(path), *what, str(self.verdict))
+        return storage.write(Path(path), *what, str(self.verdict), self.fit_records, self.features)
 
     def __str__(self) -> str:
         parts = self.table.round(3).to_string(), describe_mixture(self.feature_free), str(self.verdict)

@@ -5,7 +5,7 @@ The files are sealed, so that the NetCDF library sees no byte that is not as it 
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.runtime.sealed_file import read_sealed, write_sealed
 
 #: Number of the layout, raised whenever it changes.
-LAYOUT = 2
+LAYOUT = 3
 _ARRAYS = ("lpd_test", "test_mean", "test_std")
 _TUPLES = (
     "log_evidence_by_split",
@@ -39,6 +39,8 @@ def write(
     settings: dict[str, Any],
     provenance: dict[str, Any],
     verdict: str,
+    records: Mapping[str, xr.DataTree],
+    features: xr.Dataset | None,
 ) -> Path:
     """Write what a comparison found, and return the path.
 
@@ -51,6 +53,8 @@ def write(
         settings: what the comparison was run with, for the report.
         provenance: what it takes to run it again.
         verdict: for readers of the file; it is not read back.
+        records: of the draws of the first split, by name.
+        features: what the features of the judged network became, or None.
 
     Raises:
         OSError: naming the folder and the reason, if it cannot be written.
@@ -76,13 +80,23 @@ def write(
         "provenance": json.dumps(provenance),
         "verdict": verdict,
     }
+    for number, row in enumerate(rows):
+        if row.name in records:
+            kept = records[row.name]
+            groups[f"draws/fit_{number}"] = xr.Dataset(attrs=kept.attrs)
+            groups |= {f"draws/fit_{number}/{name}": group.to_dataset() for name, group in kept.children.items()}
+    if features is not None:
+        groups["features"] = features
     tree = xr.DataTree.from_dict({"/": xr.Dataset(root, attrs=attributes), **groups})
-    content: Any = tree.to_netcdf(engine="h5netcdf")
+    packed = {
+        node.path: {name: {"zlib": True} for name, one in node.data_vars.items() if one.ndim} for node in tree.subtree
+    }
+    content: Any = tree.to_netcdf(engine="h5netcdf", encoding=packed)
     return write_sealed(path, "comparison", LAYOUT, bytes(content))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What :func:`write` wrote: rows, y_test, n_train, standardized, settings and provenance by name.
+    """What :func:`write` wrote, by name: rows, y_test, n_train, standardized, settings, provenance, records, features.
 
     Args:
         path: the file.
@@ -99,7 +113,7 @@ def read(path: Path) -> dict[str, Any]:
         return [values[split == number] for number in np.unique(split)]
 
     rows = []
-    for number in range(len(tree.children)):
+    for number in range(sum(name.startswith("prior_") for name in tree.children)):
         group = tree[f"prior_{number}"].to_dataset(inherit=False)
         plain = json.loads(group.attrs["row"])
         for name in _TUPLES:
@@ -107,6 +121,7 @@ def read(path: Path) -> dict[str, Any]:
         plain["bounds_by_split"] = tuple(map(tuple, plain["bounds_by_split"]))
         arrays: dict[str, Any] = {name: cut(group[name].values) if name in group else [] for name in _ARRAYS}
         rows.append(PriorResult(**plain, **arrays))
+    draws = tree["draws"].children if "draws" in tree else {}
     return {
         "rows": rows,
         "y_test": cut(tree["y_test"].values) if "y_test" in tree else [],
@@ -114,4 +129,6 @@ def read(path: Path) -> dict[str, Any]:
         "standardized": bool(tree.attrs["standardized"]),
         "settings": json.loads(tree.attrs["settings"]),
         "provenance": json.loads(tree.attrs["provenance"]),
+        "records": {row.name: draws[f"fit_{i}"].copy() for i, row in enumerate(rows) if f"fit_{i}" in draws},
+        "feature_arrays": tree["features"].to_dataset(inherit=False) if "features" in tree else None,
     }

@@ -23,6 +23,7 @@ from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
 from bayes_nn.inference.sampling.samplers import SAMPLERS
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
@@ -103,7 +104,8 @@ class BridgeSampling(RepeatedEstimator):
         log_evidence, variance, overlaps = np.array([bridge(*each) for each in sides]).T
         overlap = overlaps.min()
         if overlap < SMALLEST_EFFECTIVE_DRAWS:
-            reasons += (f"posterior and reference overlap in {overlap:.0f} effective draws: use method='smc'",)
+            what = f"posterior and reference overlap in {overlap:.0f} effective draws: use method='smc'"
+            reasons += (coded("B209", what),)
         return Estimates(log_evidence, variance, reasons, {"overlap": float(overlap), "r_hat": r_hat})
 
 
@@ -112,13 +114,13 @@ def _judged(
 ) -> tuple[float, tuple[str, ...]]:
     """R-hat of the log likelihood, NaN where it has none, and why not to trust the chains."""
     if len(u) == 1:
-        return float("nan"), ("a single chain cannot be checked: run at least 2",)
+        return float("nan"), (coded("B105", "a single chain cannot be checked: run at least 2"),)
     if np.ptp(u, axis=1).max() == 0.0:
-        return float("nan"), ("no chain has moved: all its draws are the same",)
+        return float("nan"), (coded("B104", "no chain has moved: all its draws are the same"),)
     if np.ptp(log_likelihood) == 0.0:  # y does not depend on the latents: there is nothing to disagree about
         return float("nan"), ()
     r_hat = float(az.rhat(log_likelihood))
-    return r_hat, () if r_hat <= 1.05 else (f"R-hat {r_hat:.3f} of the chains exceeds 1.05",)
+    return r_hat, () if r_hat <= 1.05 else (coded("B101", f"R-hat {r_hat:.3f} of the chains exceeds 1.05"),)
 
 
 def bridge(

@@ -15,6 +15,7 @@ from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
 from bayes_nn.inference.problem.prior_draws import GROUPS, prior_log_likelihoods
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.progress import Report
 
 #: Effective draws in all below which their mean is not trusted.
@@ -45,6 +46,7 @@ class ImportanceSampling(RepeatedEstimator):
         total = float(np.exp(log_effective_draws(log_likelihood.ravel())))
         reasons: tuple[str, ...] = ()
         if total < SMALLEST_EFFECTIVE_DRAWS:
-            reasons = (f"only {total:.0f} of {log_likelihood.size} prior draws carry the evidence: use method='smc'",)
+            what = f"only {total:.0f} of {log_likelihood.size} prior draws carry the evidence: use method='smc'"
+            reasons = (coded("B209", what),)
         variance = 1.0 / effective - 1.0 / (self.draws * effort)
         return Estimates(log_evidence, variance, reasons, {"effective_draws": total})

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from bayes_nn.inference.evidence.estimator import Estimator
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
@@ -87,11 +88,12 @@ class Laplace(Estimator):
             report(STARTS / (STARTS + 1), "curvature")
             hessian = np.asarray(_hessian(problem, best.x))
         curvatures = np.linalg.eigvalsh(0.5 * (hessian + hessian.T))
-        reasons = ["Laplace's approximation covers one peak and has no error bar"]
+        reasons = [coded("B210", "Laplace's approximation covers one peak and has no error bar")]
         if curvatures.min() < -FLAT:
-            reasons.append("the highest point found is no peak: some curvatures are negative")
+            reasons.append(coded("B210", "the highest point found is no peak: some curvatures are negative"))
         if np.any(np.abs(curvatures) < FLAT):
-            reasons.append("the peak is a ridge, flat along a symmetry: the flat directions were left out")
+            what = "the peak is a ridge, flat along a symmetry: the flat directions were left out"
+            reasons.append(coded("B210", what))
         kept = curvatures[curvatures > FLAT]
         value = -best.fun + 0.5 * (len(kept) * np.log(2.0 * np.pi) - np.log(kept).sum())
         details = {"log_density_at_peaks": [-float(peak.fun) for peak in peaks], "dimension": dimension}

@@ -14,6 +14,7 @@ from bayes_nn.inference.evidence.estimator import RepeatedEstimator
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.progress import Report
 
@@ -78,7 +79,8 @@ class NestedSampling(RepeatedEstimator):
                 if remainder.max() < REMAINDER:
                     break
                 if not np.isfinite(remainder).all() or len(dead) >= most:
-                    reasons = (f"ended with {np.exp(remainder.max()):.0%} of the evidence still among the live points",)
+                    left = f"ended with {np.exp(remainder.max()):.0%} of the evidence still among the live points"
+                    reasons = (coded("B211", left),)
                     break
         found = []
         for run in range(RUNS):
@@ -89,7 +91,7 @@ class NestedSampling(RepeatedEstimator):
             found.append((float(log_z.mean()), float(log_z.var(ddof=1))))
         log_evidence, variance = np.array(found).T
         if not np.isfinite(log_evidence).all():
-            reasons += ("the likelihood of some points is not a number",)
+            reasons += (coded("B103", "the likelihood of some points is not a number"),)
         return Estimates(
             log_evidence,
             variance,

@@ -11,6 +11,7 @@ from jaxtyping import Array
 from bayes_nn.inference.evidence.smc import SMCEstimator
 from bayes_nn.inference.problem.evidence import Evidence, combine_islands, degrees_between
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.progress import Report
 
 #: Share of the progress bar that the pilot is given.
@@ -60,9 +61,10 @@ class UnbiasedSMC(SMCEstimator):
         log_evidence, variance, acceptance, gradients = map(np.concatenate, zip(*found, strict=True))
         value, mcse, reasons = combine_islands(log_evidence, variance)
         if len(schedule.tempering) > 1 and not acceptance[:, -1].mean() >= SMALLEST_ACCEPTANCE:
-            reasons += (f"mean acceptance fell to {acceptance[:, -1].mean():.2f}",)
+            reasons += (coded("B107", f"mean acceptance fell to {acceptance[:, -1].mean():.2f}"),)
         if pilot.path.tempering[:, -1].min() < 1.0:
-            reasons += (f"the pilot did not reach the posterior in {self.sampler.max_temperatures} temperatures",)
+            what = f"the pilot did not reach the posterior in {self.sampler.max_temperatures} temperatures"
+            reasons += (coded("B108", what),)
         details = {
             "log_evidence_by_island": log_evidence.tolist(),
             "variance_by_island": variance.tolist(),

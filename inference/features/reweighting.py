@@ -25,6 +25,7 @@ from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.problem.monte_carlo_errors import Average, average_over_draws, standard_errors
 from bayes_nn.inference.problem.prior_draws import GROUPS, log_likelihood_of_draw, prior_draws
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.progress import Report, progress_bar
 from bayes_nn.runtime.random_keys import checked_key
@@ -153,7 +154,8 @@ def reweighting(
         raise ValueError(f"the likelihood of all {count} prior draws is 0: none of them can be weighted")
     ess = float(sums.w**2 / sums.w2)
     log_evidence = float(sums.largest + np.log(sums.w) - np.log(count))
-    reasons = (f"only {ess:.0f} of {count} prior draws carry the weight",) if ess < SMALLEST_EFFECTIVE_DRAWS else ()
+    few = coded("B209", f"only {ess:.0f} of {count} prior draws carry the weight")
+    reasons = (few,) if ess < SMALLEST_EFFECTIVE_DRAWS else ()
     evidence = Evidence(log_evidence, float(np.sqrt(max(1 / ess - 1 / count, 0.0))), "importance", not reasons, reasons)
     mean = sums.wf / sums.w
     # Variance of a self-normalised average (Owen 2013, Monte Carlo theory, methods and examples, eq. 9.9).

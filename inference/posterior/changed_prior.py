@@ -17,6 +17,7 @@ from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.priors.prior import Latents
+from bayes_nn.runtime.diagnostic_codes import coded
 
 #: Pareto k beyond which no number of draws makes importance sampling reliable (Vehtari et al. 2024).
 LARGEST_K = 0.7
@@ -78,7 +79,8 @@ def reweighted(posterior: Posterior, priors: Latents) -> Change:
     mcse = jackknife_error(logsumexp, of_chains) if chains > 1 else float("nan")
     reasons: tuple[str, ...] = ()
     if not k <= largest_k(log_weights.size):
-        reasons = (f"its draws do not carry over to another prior of {', '.join(priors)} (Pareto k {k:.2f})",)
+        what = f"its draws do not carry over to another prior of {', '.join(priors)} (Pareto k {k:.2f})"
+        reasons = (coded("B110", what),)
     return Change(float(logsumexp(smoothed) - np.log(smoothed.size)), mcse, max(chains - 1.0, 1.0), k, reasons)
 
 

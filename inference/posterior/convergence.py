@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.posterior.draws import Draws
+from bayes_nn.runtime.diagnostic_codes import coded
 
 #: Policy: beyond these a fit is reported as not converged (Vehtari et al. 2021, Bayesian Analysis 16).
 LARGEST_R_HAT = 1.05
@@ -80,23 +81,26 @@ def judge_convergence(
     reasons = list(sampler_reasons)
     # R-hat and ESS of such quantities are NaN, which no threshold catches.
     if not np.isfinite(watched[""]).all():
-        reasons.append("f or the log likelihood is not finite in some draws: look at X, y and the likelihood's scale")
+        what = "f or the log likelihood is not finite in some draws: look at X, y and the likelihood's scale"
+        reasons.append(coded("B103", what))
     elif posterior.values and all(np.ptp(value, axis=1).max() == 0.0 for value in posterior.values.values()):
-        reasons.append("no chain has moved: all its draws are the same")
+        reasons.append(coded("B104", "no chain has moved: all its draws are the same"))
     if chains == 1:
-        reasons.append("a single chain cannot be checked: run at least 2")
+        reasons.append(coded("B105", "a single chain cannot be checked: run at least 2"))
     found = {where: _diagnostics(quantities) for where, quantities in watched.items()}
     for where, (r_hat, bulk, tail) in found.items():
         if where and not np.isfinite(watched[where]).all():
-            reasons.append(f"f is not finite in some draws{where}: look at their scale")
+            reasons.append(coded("B103", f"f is not finite in some draws{where}: look at their scale"))
         if r_hat > LARGEST_R_HAT:
-            reasons.append(f"R-hat {r_hat:.3f}{where} exceeds {LARGEST_R_HAT}: chains disagree; {advice}")
+            what = f"R-hat {r_hat:.3f}{where} exceeds {LARGEST_R_HAT}: chains disagree; {advice}"
+            reasons.append(coded("B101", what))
         if min(bulk, tail) < SMALLEST_ESS_PER_CHAIN * chains:
             bound = f"{SMALLEST_ESS_PER_CHAIN * chains:.0f} ({SMALLEST_ESS_PER_CHAIN:.0f} for each of {chains})"
-            reasons.append(f"effective sample size {min(bulk, tail):.0f}{where} is below {bound}: {advice}")
+            what = f"effective sample size {min(bulk, tail):.0f}{where} is below {bound}: {advice}"
+            reasons.append(coded("B102", what))
     if divergences > 0.01 * chains * draws:
         cure = "max_steps may be too large" if posterior.sampler in ADVICE else "raise target_accept"
-        reasons.append(f"{divergences} divergent trajectories: {cure}")
+        reasons.append(coded("B106", f"{divergences} divergent trajectories: {cure}"))
     r_hats, bulks, tails = zip(*found.values(), strict=True)
     return Convergence(max(r_hats), min(bulks), min(tails), divergences, tuple(reasons))
 

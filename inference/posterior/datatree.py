@@ -33,26 +33,13 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
         evidence: noted among the attributes, where there is one.
     """
     dataset, problem = posterior.dataset, posterior.problem
-    scale, likelihood = dataset.scale, problem.likelihood
+    likelihood = problem.likelihood
     f, values = posterior.function_draws["f"], posterior.values
     outputs = [] if problem.Y.shape[1] == 1 else ["output"]
     labels = likelihood.classes is not None
     y_dims = ["row"] if labels else ["row", *outputs]
-
-    def of_users(y: np.ndarray) -> np.ndarray:
-        """Targets on the user's scale; labels stay numbers of classes, which files can hold."""
-        return y if labels else per_row(scale.original(y))
-
-    def per_row(values: np.ndarray) -> np.ndarray:
-        return values if outputs else values[..., 0]
-
     key_replicate, key_prior = jax.random.split(jax.random.fold_in(posterior.key, 3))
-    log_likelihood, replicates = _given_f(problem, values, f, key_replicate)
-    if not labels:
-        log_y_std = np.log(scale.y_std)
-        log_likelihood = (
-            per_row(log_likelihood - log_y_std) if log_likelihood.ndim == 4 else log_likelihood - log_y_std.sum()
-        )
+    log_likelihood, replicates, observed = given_f(posterior, values, f, key_replicate)
     prior, prior_f, prior_y = _prior_draws(problem, key_prior)
     variables = values | posterior.function_draws
     dims = {"f": ["row", *outputs], "y": y_dims}
@@ -60,16 +47,16 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
     names = [name for name in variables if name not in dims]
     dims |= {name: _weight_dims(name, variables, spatial) for name in names}
     groups = {
-        "posterior": variables | {"f": per_row(f)},
+        "posterior": variables | {"f": f if outputs else f[..., 0]},
         "sample_stats": posterior.sample_stats or {"lp": posterior.log_likelihood},
-        "posterior_predictive": {"y": of_users(replicates)},
+        "posterior_predictive": {"y": replicates},
         "log_likelihood": {"y": log_likelihood},
-        "prior": prior | {"f": per_row(prior_f)},
-        "prior_predictive": {"y": of_users(prior_y)},
-        "observed_data": {"y": of_users(np.asarray(likelihood.observed(problem.Y)))},
+        "prior": prior | {"f": prior_f if outputs else prior_f[..., 0]},
+        "prior_predictive": {"y": _of_users(posterior, prior_y)},
+        "observed_data": {"y": observed},
         "constant_data": {"X": dataset.inputs},
     }
-    if log_likelihood.ndim == 2:  # rows that depend on each other given z have no log likelihoods of their own
+    if log_likelihood is None:
         del groups["log_likelihood"]
     positions: dict[int, list[str]] = {0: [], 1: ["time"], 2: ["height", "width"]}
     between = positions.get(spatial, [f"axis_{i}" for i in range(spatial)])
@@ -100,10 +87,22 @@ def to_datatree(posterior: Draws, evidence: Evidence | None = None) -> xr.DataTr
     return tree
 
 
-def _given_f(
-    problem: Problem, values: dict[str, np.ndarray], f: np.ndarray, key: Array
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pointwise ``log p(y | f)`` and a replicate of y for every draw, (chains, draws, ...) each."""
+def given_f(
+    posterior: Draws, values: dict[str, np.ndarray], f: np.ndarray, key: Array
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """Pointwise ``log p(y | f)`` and a replicate of y for some draws, and y itself; all on the user's scale.
+
+    Args:
+        posterior: of which they are draws.
+        values: draws of every latent, (chains, draws, ...).
+        f: drawn given them, on the model's scale, (chains, draws, N, C).
+        key: of the replicates.
+
+    Returns:
+        Log likelihoods (chains, draws, N), with an axis of outputs where there are several that are independent, or
+        None where rows depend on each other given z; replicates likewise; y. Labels are numbers of classes.
+    """
+    problem, scale = posterior.problem, posterior.dataset.scale
     chains, draws = f.shape[:2]
 
     def stacked(array: np.ndarray) -> np.ndarray:
@@ -112,7 +111,23 @@ def _given_f(
     own = jax.tree.map(stacked, values), stacked(f)
     found = for_all_draws(problem, None, own, key, chains * draws, _of_draw)
     log_likelihood, y = (array.reshape(chains, draws, *array.shape[1:]) for array in found)
-    return log_likelihood, y
+    if problem.likelihood.classes is None:
+        log_y_std = np.log(scale.y_std)
+        every_output = log_likelihood.ndim == 4
+        log_likelihood = log_likelihood - (log_y_std if every_output else log_y_std.sum())
+        if every_output and problem.Y.shape[1] == 1:
+            log_likelihood = log_likelihood[..., 0]
+    observed = _of_users(posterior, np.asarray(problem.likelihood.observed(problem.Y)))
+    # Rows that depend on each other given z have no log likelihoods of their own.
+    return log_likelihood if log_likelihood.ndim > 2 else None, _of_users(posterior, y), observed
+
+
+def _of_users(posterior: Draws, y: np.ndarray) -> np.ndarray:
+    """Targets on the user's scale; labels stay numbers of classes, which files can hold."""
+    if posterior.problem.likelihood.classes is not None:
+        return y
+    y = posterior.dataset.scale.original(y)
+    return y[..., 0] if posterior.problem.Y.shape[1] == 1 else y
 
 
 def _of_draw(problem: Problem, _: None, own: tuple[dict[str, Array], Array], key: Array) -> tuple[Array, Array]:

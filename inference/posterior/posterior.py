@@ -16,15 +16,18 @@ from bayes_nn.data.predictive import Predictive
 from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
 from bayes_nn.inference.posterior.datatree import to_datatree
+from bayes_nn.inference.posterior.diagnostics import fit_section
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
 from bayes_nn.inference.posterior.metric import LearnedMetric, learned_metric
+from bayes_nn.inference.posterior.record import fit_record
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.report.notebook import as_pairs
+from bayes_nn.inference.report.page import write_fit_report
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.memory import refuse_beyond_memory
 from bayes_nn.runtime.progress import progress_bar
@@ -192,6 +195,25 @@ class Posterior(Draws):
     def to_datatree(self) -> xr.DataTree:
         """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""
         return to_datatree(self, self.sampler_evidence)
+
+    @cached_property
+    def record(self) -> xr.DataTree:
+        """What is kept of the draws for diagnostics, a DataTree of modest size; see ``posterior/record.py``."""
+        return fit_record(self, self.convergence)
+
+    def report(self, path: str | Path) -> Path:
+        """Write a self-contained HTML page with ArviZ's diagnostics of the draws, and return its path.
+
+        It says of the evidence what the sampler found, and computes none where the sampler estimates none.
+
+        Raises:
+            OSError: naming the folder and the reason, if it cannot be written.
+        """
+        facts, details = [("seconds", f"{self.seconds:.1f}")], {}
+        if self.sampler_evidence is not None:
+            facts.insert(0, ("log evidence", self.sampler_evidence.estimate))
+            details = self.sampler_evidence.details
+        return write_fit_report(fit_section(self.prior.name, self.record, details, self.reasons, facts), Path(path))
 
     def save(self, path: str | Path) -> Path:
         """Write everything, the data among it, to a file and return its path; :func:`bayes_nn.load` reads it.

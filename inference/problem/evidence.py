@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.report.notebook import as_list
+from bayes_nn.runtime.diagnostic_codes import coded
 
 #: Standard deviation (nats) of log Z between islands above which they are said to disagree, however many they are.
 LARGEST_ISLAND_SPREAD = 1.0
@@ -166,17 +167,19 @@ def combine_islands(
     value = float(logsumexp(log_evidence) - np.log(islands))
     s2 = _variance(log_evidence, variance)
     if islands == 1:
-        return value, s2**0.5, ("a single island cannot check itself",)
+        return value, s2**0.5, (coded("B105", "a single island cannot check itself"),)
     spread = float(np.std(log_evidence, ddof=1))
     mcse = float(np.sqrt(s2 / islands + s2**2 / (2 * (islands - 1)) + (s2 / (2 * islands)) ** 2))
     reasons: tuple[str, ...] = ()
     if not spread <= LARGEST_ISLAND_SPREAD:
-        reasons = (f"the islands disagree: their log Z has a standard deviation of {spread:.2f} nats",)
+        what = f"the islands disagree: their log Z has a standard deviation of {spread:.2f} nats"
+        reasons = (coded("B201", what),)
     elif spread > largest_spread(islands):
-        reasons = (
+        what = (
             f"the log Z of {islands} islands has a standard deviation of {spread:.2f} nats, which may be luck where "
-            f"the true one is {HIDDEN_SPREAD:g}: raise islands",
+            f"the true one is {HIDDEN_SPREAD:g}: raise islands"
         )
+        reasons = (coded("B202", what),)
     return value, mcse, reasons
 
 

@@ -14,6 +14,7 @@ from bayes_nn.inference.problem.evidence import Evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.thermodynamics import TOLERATED_ERRORS, TOLERATED_NATS
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.progress import Report
 
@@ -87,17 +88,18 @@ def quadrature(problem: Problem, key: Array, report: Report, max_seconds: float 
     off_grid = np.abs(np.linalg.solve(axes, (peaks - peak).T)).max(axis=0) > 1.0
     reasons: tuple[str, ...] = ()
     if not difference <= LARGEST_DIFFERENCE:
-        reasons += (f"the grid of twice the step differs by {difference:.2g} nats: use method='smc'",)
+        reasons += (coded("B208", f"the grid of twice the step differs by {difference:.2g} nats: use method='smc'"),)
     if not face <= LARGEST_FACE:
-        reasons += (f"{face:.0%} of the mass lies on the edge of the grid: use method='smc'",)
+        reasons += (coded("B208", f"{face:.0%} of the mass lies on the edge of the grid: use method='smc'"),)
     if np.any(heights[off_grid] > heights.max() - NEGLIGIBLE_DEPTH):
-        reasons += ("another peak lies outside the grid: use method='smc'",)
+        reasons += (coded("B208", "another peak lies outside the grid: use method='smc'"),)
     details = {"points": int(values.size), "face": face}
     return Evidence(float(value), difference, "quadrature", not reasons, reasons, details)
 
 
 def _failed(reason: str) -> Evidence:
-    return Evidence(float("nan"), float("nan"), "quadrature", False, (f"{reason}: use method='smc'",))
+    reasons = (coded("B208", f"{reason}: use method='smc'"),)
+    return Evidence(float("nan"), float("nan"), "quadrature", False, reasons)
 
 
 def quadrature_where_reliable(problem: Problem, key: Array, report: Report, max_seconds: float) -> Evidence | None:
@@ -130,7 +132,8 @@ def confirmed(found: Evidence, sampled: Evidence) -> Evidence:
     reasons = found.reasons
     gap = sampled.value - found.value
     if sampled.reliable and not abs(gap) <= TOLERATED_NATS + TOLERATED_ERRORS * sampled.mcse:
-        reasons += (f"{sampled.method}, reliable by itself, differs from quadrature by {gap:+.2f} nats",)
+        what = f"{sampled.method}, reliable by itself, differs from quadrature by {gap:+.2f} nats"
+        reasons += (coded("B206", what),)
     of_sampler = {"method_of_sampler": sampled.method, "log_evidence_of_sampler": sampled.value}
     details = sampled.details | found.details | of_sampler | {"mcse_of_sampler": sampled.mcse}
     return replace(found, reliable=not reasons, reasons=reasons, details=details)

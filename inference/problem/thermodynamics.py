@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from bayes_nn.runtime.diagnostic_codes import coded
+
 #: Nats, and standard errors, by which another estimate of log Z may differ before the first is distrusted.
 TOLERATED_NATS, TOLERATED_ERRORS = 0.5, 4.0
 #: Standard error, nats, beyond which the identity confirms nothing: particles that miss modes can hide behind it.
@@ -95,11 +97,12 @@ def cross_checks(
         error = float(np.std(gap, ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else float("inf")
         allowed = TOLERATED_NATS + TOLERATED_ERRORS * error + float(np.abs(correction).mean())
         if not abs(gap.mean()) <= allowed:
-            reasons.append(f"{name} on the same run differs by {gap.mean():+.2f} nats")
+            reasons.append(coded("B207", f"{name} on the same run differs by {gap.mean():+.2f} nats"))
     gap = identity - log_evidence
     error = float(np.std(gap, ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else 0.0
     if error > LARGEST_IDENTITY_ERROR:
-        reasons.append(f"too few particles: E[log p(y|z)] - KL, the check, has an error of {error:.1f} nats")
+        what = f"too few particles: E[log p(y|z)] - KL, the check, has an error of {error:.1f} nats"
+        reasons.append(coded("B207", what))
     figures = {
         "thermodynamic": float(integral.mean()),
         "expected_log_likelihood": float(expected.mean()),

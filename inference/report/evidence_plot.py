@@ -30,7 +30,7 @@ def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None) -> Figu
     for place, row in enumerate(table.itertuples()):
         _point(axes[0], row, place, row.log_evidence, row.mcse)
     axes[0].set(yticks=range(len(table)), yticklabels=list(table.index))
-    axes[0].set_xlabel(f"log evidence of {scale}, nats (bars: 2 MCSE)")
+    axes[0].set_xlabel(f"log evidence of {scale}, nats\n(bars: 2 MCSE)")
     axes[0].invert_yaxis()
     if tested:
         for place, row in enumerate(table.itertuples()):

@@ -1,9 +1,11 @@
 """The figure that all plots are drawn into, and what they have in common."""
 
+import base64
 import io
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 #: Colours of priors whose features the data update, and of all others.
 LEARNT, NOT_LEARNT = "#c44e1b", "#2b6a99"
@@ -31,3 +33,21 @@ def colour_of(learns_features: bool) -> str:
 def hide_spines(ax: Axes, *sides: str) -> None:
     """Leave away the lines at the top and on the right, and those named."""
     ax.spines[["top", "right", *sides]].set_visible(False)
+
+
+def as_data_uri(figure: Figure, dpi: int) -> str:
+    """A figure as a PNG of at most 128 colours in a data URI.
+
+    Args:
+        figure: to be shown.
+        dpi: dots per inch.
+
+    Example:
+        >>> as_data_uri(Figure(figsize=(1.0, 1.0)), 50)[:22]
+        'data:image/png;base64,'
+    """
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.08)
+    image = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    image.save(small, format="png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")

@@ -1,7 +1,5 @@
 """A self-contained HTML page on a comparison."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +7,12 @@ from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from bayes_nn.inference.report.figure import as_data_uri
+from bayes_nn.inference.report.fit_section import FitSection, pictures_of
+from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
 from bayes_nn.runtime.provenance import versions
 from bayes_nn.runtime.sealed_file import write_file
 
@@ -37,7 +39,8 @@ class Page:
 
     Attributes:
         verdict: the fields of the verdict by name.
-        table: a record for every prior, best first: the table of the comparison with the prior's name as ``prior``.
+        table: a record for every prior, best first: the table of the comparison with the prior's name as ``prior``, and
+            how low and how high its evidence may be as ``lower`` and ``upper``, where that is known.
         reasons: pairs (prior, reason) of what is not reliable.
         code_lengths: priors whose evidence is a code length.
         approximations: pairs (prior, what makes its evidence approximate).
@@ -53,6 +56,15 @@ class Page:
         kernels: of the judged network, before and after the data; empty where they are not known.
         features: figure of what its features became, or None.
         provenance: seed, digest of the data and versions of a comparison.
+        sentences: the outcome in two sentences.
+        short: short names of priors by their names.
+        shared: the architecture that all share and short names lack; empty where they differ.
+        information: a record of feature information for every prior that has some: prior, value, mcse, on_scale,
+            on_shape.
+        contradictions: between evidence, predictions and leave-one-out, in sentences.
+        fits: what is known of the draws of every fit.
+        loo: ArviZ's comparison by leave-one-out, the log evidence beside it; None where there is none.
+        loo_failure: why there is none.
     """
 
     verdict: dict[str, Any]
@@ -72,6 +84,14 @@ class Page:
     kernels: Sequence[KernelScores] = ()
     features: Figure | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    sentences: str = ""
+    short: Mapping[str, str] = field(default_factory=dict)
+    shared: str = ""
+    information: Sequence[dict[str, Any]] = ()
+    contradictions: Sequence[str] = ()
+    fits: Sequence[FitSection] = ()
+    loo: pd.DataFrame | None = None
+    loo_failure: str = "no draws were kept"
 
 
 def write_report(page: Page, path: Path) -> Path:
@@ -81,29 +101,39 @@ def write_report(page: Page, path: Path) -> Path:
         page: what to show.
         path: where to write; missing folders are made.
     """
-    template = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
-    ).get_template("report.html.jinja")
     pictures = {name: getattr(page, name) for name in ("waterfall", "evidence", "predictions", "features")}
-    text = template.render(
-        vars(page)
-        | {f"{name}_picture": figure and picture(figure) for name, figure in pictures.items()}
-        | {"versions": page.provenance.get("versions") or versions(), "number": _number}
+    known = vars(page) | {f"{name}_picture": figure and as_data_uri(figure, 100) for name, figure in pictures.items()}
+    known["versions"] = page.provenance.get("versions") or versions()
+    return _write("report.html.jinja", known, [reason for _, reason in page.reasons], path)
+
+
+def write_fit_report(fit: FitSection, path: Path) -> Path:
+    """Write a page on one fit and return its path.
+
+    Args:
+        fit: what to show.
+        path: where to write; missing folders are made.
+    """
+    return _write("posterior.html.jinja", {"fit": fit, "versions": versions()}, fit.reasons, path)
+
+
+def _write(template: str, known: dict[str, Any], reasons: Sequence[str], path: Path) -> Path:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
     )
+    environment.globals.update(pictures_of=pictures_of, number=_number, cell=_cell)
+    codes = [(code, *DIAGNOSTICS[code]) for code in codes_in(reasons)]
+    text = environment.get_template(template).render(known | {"codes": codes})
     return write_file(path, text.encode())
 
 
-def picture(figure: Figure) -> str:
-    """A figure as a data URI.
-
-    Example:
-        >>> picture(Figure(figsize=(1.0, 1.0)))[:22]
-        'data:image/png;base64,'
-    """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _number(value: Any, digits: int = 2) -> str:
+    known = not isinstance(value, jinja2.Undefined) and np.isfinite(value)
+    return f"{value:.{digits}f}" if known else "n/a"
 
 
-def _number(value: float, digits: int = 2) -> str:
-    return "n/a" if not np.isfinite(value) else f"{value:.{digits}f}"
+def _cell(value: Any) -> str:
+    """A number with four significant digits, or text as it is."""
+    if isinstance(value, bool | np.bool_ | str):
+        return str(value)
+    return f"{value:.4g}" if np.isfinite(value) else "n/a"

@@ -26,6 +26,7 @@ from bayes_nn.inference.sampling.smc_settings import SMCSettings
 from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.infinite_width import NNGP
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
@@ -106,9 +107,11 @@ def _evidence(draws: _HyperparameterDraws) -> Evidence:
     correction = float(draws.corrections.mean())
     reasons = []
     if count > 1 and effective.mean() < SMALLEST_EFFECTIVE_DRAWS:
-        reasons.append(f"only {effective.mean():.1f} of {count} hyperparameter draws carry the code length")
+        what = f"only {effective.mean():.1f} of {count} hyperparameter draws carry the code length"
+        reasons.append(coded("B209", what))
     if correction > 1.0:
-        reasons.append(f"too few draws of the hidden weights: the correction for their number is {correction:.1f} nats")
+        what = f"too few draws of the hidden weights: the correction for their number is {correction:.1f} nats"
+        reasons.append(coded("B209", what))
     details = {
         "code_length_by_permutation": by_order.tolist(),
         "correction": correction,

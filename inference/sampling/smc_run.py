@@ -23,6 +23,7 @@ from bayes_nn.inference.sampling.reweighted_prior import reweight_prior
 from bayes_nn.inference.sampling.sampler import silent
 from bayes_nn.inference.sampling.smc_island import Island, IslandStart, Plan, start_islands, temper_islands
 from bayes_nn.inference.sampling.smc_settings import SMCSettings
+from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import hint_at_idle_cores, one_blas_thread_per_device
 from bayes_nn.runtime.progress import Report
 
@@ -140,14 +141,14 @@ def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_
     mcse = float(np.hypot(mcse, adaptation_bias(islands.log_evidence, islands.variance)))
     of_draws: tuple[str, ...] = ()
     if islands.tempering.min() < 1.0:
-        of_draws += (f"the posterior was not reached in {settings.max_temperatures} temperatures",)
+        of_draws += (coded("B108", f"the posterior was not reached in {settings.max_temperatures} temperatures"),)
     if not islands.acceptance.min() >= SMALLEST_ACCEPTANCE:
-        of_draws += (f"mean acceptance fell to {islands.acceptance.min():.2f}",)
+        of_draws += (coded("B107", f"mean acceptance fell to {islands.acceptance.min():.2f}"),)
     if islands.info.diverging.mean() > 0.05:
-        of_draws += (f"{islands.info.diverging.mean():.0%} of the last trajectories diverged",)
+        of_draws += (coded("B106", f"{islands.info.diverging.mean():.0%} of the last trajectories diverged"),)
     checks, contradictions = cross_checks(path, islands.log_evidence)
     if islands.unique.min() < 0.25:
-        clones = (f"only {islands.unique.min():.0%} of the particles survived a resampling",)
+        clones = (coded("B109", f"only {islands.unique.min():.0%} of the particles survived a resampling"),)
         # Draws that were moved on are judged by whether they have mixed.
         reasons, of_draws = reasons + clones, of_draws if moved_on else of_draws + clones
     reasons = tuple(dict.fromkeys(reasons + of_draws + contradictions))

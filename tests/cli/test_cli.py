@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import os
-import re
 import subprocess
 import sys
 
@@ -51,11 +50,9 @@ def test_compare_writes_report_result_and_picture(table, tmp_path):
     assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 9
     again = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "again.html")
     assert again.exit_code == 0
-    # All but what needs the posteriors, which are not saved.
     page = (tmp_path / "out" / "report.html").read_text()
-    without, found = re.subn(r"<h2>What the features became.*?(?=<h2>)", "", page, flags=re.DOTALL)
-    assert found == 1
-    assert (tmp_path / "again.html").read_text().split() == without.split()
+    assert "<h2>What the features became" in page
+    assert (tmp_path / "again.html").read_text() == page
 
 
 def test_compare_averages_over_splits(table, tmp_path):

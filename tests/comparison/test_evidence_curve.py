@@ -122,7 +122,7 @@ def test_a_single_island_is_not_called_exact(small_data):
     for evidence in (curve.conditional(0), curve.conditional(10), curve.conditional(0, 10)):
         assert evidence.method == "smc"
         assert not evidence.reliable
-        assert "a single island cannot check itself" in evidence.reasons
+        assert any("a single island cannot check itself" in reason for reason in evidence.reasons)
         assert evidence.mcse > 0.0
     assert "NOT RELIABLE" in str(curve)
 

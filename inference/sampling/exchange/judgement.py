@@ -5,6 +5,7 @@ import numpy as np
 from bayes_nn.inference.problem.evidence import Evidence, degrees_between
 from bayes_nn.inference.sampling.exchange.round_result import RoundResult
 from bayes_nn.inference.sampling.exchange.start import Start
+from bayes_nn.runtime.diagnostic_codes import coded
 
 #: Nats between the two sides of the evidence beyond which the levels are too few or the sweeps too short.
 LARGEST_SANDWICH = 1.0
@@ -34,25 +35,24 @@ def judge_rounds(start: Start, results: list[RoundResult]) -> Evidence:
     mcse = max(within, float(value.std(ddof=1) / np.sqrt(len(value))))
     reasons = []
     if (gap := float((upper - lower).max())) > LARGEST_SANDWICH:
-        reasons.append(f"the evidence from above and from below is {gap:.2f} nats apart")
+        reasons.append(coded("B203", f"the evidence from above and from below is {gap:.2f} nats apart"))
     if (gap := float(np.ptp(value))) > min(
         CAP, TOLERATED_NATS + TOLERATED_ERRORS * float(np.sqrt(2 * variance.mean()))
     ):
-        reasons.append(f"the systems disagree: their log Z are {gap:.2f} nats apart")
+        reasons.append(coded("B201", f"the systems disagree: their log Z are {gap:.2f} nats apart"))
     if len(results) == 1:
-        reasons.append("a single round cannot be checked by another")
+        reasons.append(coded("B204", "a single round cannot be checked by another"))
     else:
         before = np.array(results[-2].evidence)[:, 2:]
         error = float(np.sqrt(before[:, 1].mean() / len(before) + mcse**2))
         gap = abs(mean - float(before[:, 0].mean()))
         if gap > min(CAP, TOLERATED_NATS + TOLERATED_ERRORS * error):
-            reasons.append(f"log Z has changed by {gap:.2f} nats since the round before")
+            reasons.append(coded("B204", f"log Z has changed by {gap:.2f} nats since the round before"))
     if (seen := int(last.journeys.min())) < FEWEST_JOURNEYS:
-        reasons.append(
-            f"a system saw {seen} journeys of replicas between prior and posterior, fewer than {FEWEST_JOURNEYS}"
-        )
+        what = f"a system saw {seen} journeys of replicas between prior and posterior, fewer than {FEWEST_JOURNEYS}"
+        reasons.append(coded("B205", what))
     if (excess := float((start.log_evidence - mean).max())) > UNBIASED_MARGIN:
-        reasons.append(f"an estimate of SMC is {excess:.1f} nats higher")
+        reasons.append(coded("B206", f"an estimate of SMC is {excess:.1f} nats higher"))
     details = {
         "log_evidence_by_system": value.tolist(),
         "variance_by_system": variance.tolist(),

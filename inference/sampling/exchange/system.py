@@ -149,6 +149,7 @@ def _sweep(levels: Levels, system: System, gain: Array) -> tuple[System, Sweep]:
         "acceptance_rate": info.acceptance[-1],
         "diverging": info.diverging[-1],
         "n_steps": info.steps[-1],
+        "step_size": jnp.exp(system.log_step[-1]),
     }
     hyperparameters = particles.u[:, : problem.n_hyperparameters]
     kept: Any = (particles.u[-1], hyperparameters, log_likelihood, 1.0 - acceptance, swept.replica, steps, stats)

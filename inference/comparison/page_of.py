@@ -1,0 +1,109 @@
+"""The page on a comparison: what is known of its rows, its verdict and its fits, brought together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayes_nn.inference.features.feature_record import figure_of_features
+from bayes_nn.inference.posterior.diagnostics import compare_by_loo, fit_section
+from bayes_nn.inference.report.page import KernelScores, Page
+from bayes_nn.inference.verdict.mixture import describe_mixture
+from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
+from bayes_nn.inference.verdict.sentences import in_two_sentences
+from bayes_nn.inference.verdict.short_names import short_names
+from bayes_nn.inference.verdict.verdict import Verdict
+
+
+def page_of(
+    rows: Sequence[PriorResult],
+    table: pd.DataFrame,
+    verdict: Verdict,
+    records: Mapping[str, xr.DataTree],
+    features: xr.Dataset | None,
+    feature_free: PriorResult | None,
+    figures: Mapping[str, Any],
+    **about: Any,
+) -> Page:
+    """Everything that the page shows.
+
+    Args:
+        rows: of the comparison, best evidence first.
+        table: of the same.
+        verdict: on them.
+        records: of the draws of the first split, by name.
+        features: what the features of the judged network became, where that is known.
+        feature_free: all feature-free priors as one.
+        figures: waterfall, evidence and predictions, by name.
+        about: what :class:`Page` takes as it is: settings, provenance, n_train, standardized.
+    """
+    short, shared = short_names([row.name for row in rows])
+    bounds = pd.DataFrame([row.bounds for row in rows], columns=["lower", "upper"], index=table.index)
+    sections = [
+        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row)) for row in rows
+    ]
+    loo, loo_failure = compare_by_loo(sections, {row.name: row.log_evidence_by_split[0] for row in rows})
+    contradictions = [reason for reason in verdict.reasons if "contradict" in reason]
+    comparable = [row.name for row in rows if row.has_comparable_evidence]
+    if loo is not None and comparable and loo.index[0] != comparable[0] and loo.index[0] in comparable:
+        contradictions.append(
+            f"the best by leave-one-out, {loo.index[0]}, is not the best by evidence, {comparable[0]}"
+        )
+    return Page(
+        verdict=asdict(verdict),
+        table=table.join(bounds).reset_index().to_dict("records"),
+        reasons=[(row.name, reason) for row in rows for reason in row.reasons],
+        code_lengths=[row.name for row in rows if row.method == CODE_LENGTH],
+        approximations=[(row.name, row.approximation) for row in rows if row.approximation],
+        peeking=[row.name for row in rows if row.peeks],
+        accuracy="accuracy" in table,
+        mixture=describe_mixture(feature_free),
+        kernels=_kernels(features),
+        features=None if features is None else figure_of_features(features),
+        sentences=_shortened(in_two_sentences(verdict), short),
+        short=short,
+        shared=shared,
+        information=[_information(row) for row in rows if row.feature_information != 0.0],
+        contradictions=contradictions,
+        fits=sections,
+        loo=loo,
+        loo_failure=loo_failure,
+        **figures,
+        **about,
+    )
+
+
+def _shortened(text: str, short: dict[str, str]) -> str:
+    """The text with short names; the longest first, since a name may begin with another."""
+    for name in sorted(short, key=len, reverse=True):
+        text = text.replace(name, short[name])
+    return text
+
+
+def _evidence_of(row: PriorResult) -> list[tuple[str, str]]:
+    values = ", ".join(
+        f"{value:.2f} \u00b1 {mcse:.2f}"
+        for value, mcse in zip(row.log_evidence_by_split, row.mcse_by_split, strict=True)
+    )
+    return [("log evidence" if len(row.mcse_by_split) == 1 else "log evidence of splits", f"{values} ({row.method})")]
+
+
+def _information(row: PriorResult) -> dict[str, float | str]:
+    """What the data spent on hidden weights or a metric."""
+    return {
+        "prior": row.name,
+        "value": row.feature_information,
+        "mcse": row.feature_information_mcse,
+        "on_scale": row.nats_on_scale,
+        "on_shape": row.nats_on_shape,
+    }
+
+
+def _kernels(features: xr.Dataset | None) -> list[KernelScores]:
+    """Scores of the judged network's kernels, where they are known."""
+    if features is None:
+        return []
+    names = "before the data (NNGP)", "after the data"
+    return [KernelScores(name, *map(float, score)) for name, score in zip(names, features["score"].values, strict=True)]

@@ -1,0 +1,27 @@
+"""Codes of diagnostics: every one is in use, documented, and attached in one way."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, coded, codes_in
+
+ROOT = Path(__file__).resolve().parents[2]
+USES = re.compile(r'coded\(\s*"(B\d+)"')
+
+
+def test_every_code_is_in_use_and_documented():
+    sources = [path for path in (ROOT / "inference").rglob("*.py") if not path.is_symlink()]
+    used = {code for path in sources for code in USES.findall(path.read_text())}
+    assert used == set(DIAGNOSTICS)
+    sections = re.findall(r"^### (B\d+): (.+)\n\n(.+)", (ROOT / "docs" / "diagnostics.md").read_text(), re.MULTILINE)
+    assert [(code, name) for code, name, _ in sections] == [(code, one.name) for code, one in DIAGNOSTICS.items()]
+    assert all(len(paragraph) > 100 for *_, paragraph in sections)
+
+
+def test_a_code_is_found_again_and_none_is_made_up():
+    assert codes_in([coded("B201", "the islands disagree [by far]"), coded("B101", "R-hat 2.0")]) == ["B101", "B201"]
+    assert codes_in(["no code", "[B999]"]) == []
+    with pytest.raises(KeyError):
+        coded("B999", "unheard of")

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -11,11 +11,11 @@ from jaxtyping import Array
 from bayes_nn.inference.evidence.smc import SMCEstimator
 from bayes_nn.inference.problem.evidence import Evidence, combine_islands, degrees_between
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.runtime.diagnostic_codes import coded
+from bayes_nn.inference.sampling.smc import ESTIMATED
 from bayes_nn.runtime.progress import Report
 
-#: Share of the progress bar that the pilot is given.
-PILOT_SHARE = 0.5
+if TYPE_CHECKING:
+    from bayes_nn.inference.sampling.schedule import Pilot
 
 
 @dataclass(frozen=True)
@@ -42,38 +42,34 @@ class UnbiasedSMC(SMCEstimator):
         self, problem: Problem, key: Array, tolerance: float, max_seconds: float, report: Report
     ) -> Evidence:
         """See :class:`bayes_nn.inference.evidence.estimator.Estimator`."""
-        from bayes_nn.inference.sampling.frozen_smc import frozen_schedule, run_frozen
-        from bayes_nn.inference.sampling.smc_run import SMALLEST_ACCEPTANCE
+        from bayes_nn.inference.sampling.schedule import PILOT_SHARE, run_pilot
+        from bayes_nn.inference.sampling.smc_run import run_smc
 
         key_pilot, key_islands = jax.random.split(key)
         started = time.perf_counter()
-        schedule, pilot = frozen_schedule(
-            problem, self.sampler, key_pilot, lambda fraction, text: report(PILOT_SHARE * fraction, f"pilot, {text}")
-        )
+        pilot = run_pilot(problem, self.sampler, key_pilot, report)
         took = time.perf_counter() - started
-        wanted = self._batches(pilot.evidence.details, tolerance)
+        wanted = self._batches(pilot, tolerance)
         batches = min(wanted, max(1, int(max_seconds / took) - 1))
-        found = []
+        runs = []
         for number in range(batches):
             report(PILOT_SHARE + (1.0 - PILOT_SHARE) * number / batches, f"{batches * self.sampler.islands} islands")
             batch_key = jax.random.fold_in(key_islands, number)
-            found.append(run_frozen(problem, self.sampler, schedule, batch_key, self.sampler.islands))
-        log_evidence, variance, acceptance, gradients = map(np.concatenate, zip(*found, strict=True))
+            runs.append(run_smc(problem, self.sampler, batch_key, schedule=pilot.schedule))
+        log_evidence, variance = (
+            np.concatenate([run.evidence.details[f"{name}_by_island"] for run in runs]) for name in ESTIMATED
+        )
         value, mcse, reasons = combine_islands(log_evidence, variance)
-        if len(schedule.tempering) > 1 and not acceptance[:, -1].mean() >= SMALLEST_ACCEPTANCE:
-            reasons += (coded("B107", f"mean acceptance fell to {acceptance[:, -1].mean():.2f}"),)
-        if pilot.path.tempering[:, -1].min() < 1.0:
-            what = f"the pilot did not reach the posterior in {self.sampler.max_temperatures} temperatures"
-            reasons += (coded("B108", what),)
+        reasons = tuple(dict.fromkeys([*pilot.reasons, *reasons, *(reason for run in runs for reason in run.reasons)]))
+        gradients = sum(run.evidence.details["gradient_evaluations"] for run in runs)
         details = {
             "log_evidence_by_island": log_evidence.tolist(),
             "variance_by_island": variance.tolist(),
-            "tempering": schedule.tempering.tolist(),
-            "sweeps": schedule.sweeps.tolist(),
-            "step_size": schedule.step_size.tolist(),
-            "acceptance": acceptance.mean(axis=0).tolist(),
-            "gradient_evaluations": int(gradients.sum()) + pilot.evidence.details["gradient_evaluations"],
-            "log_evidence_of_pilot": pilot.evidence.details["log_evidence_by_island"],
+            "tempering": pilot.schedule.tempering.tolist(),
+            "sweeps": pilot.schedule.sweeps.tolist(),
+            "step_size": pilot.schedule.step_size.tolist(),
+            "gradient_evaluations": gradients + pilot.gradient_evaluations,
+            "log_evidence_of_pilot": pilot.log_evidence.tolist(),
             "stopped": "tolerance" if mcse <= tolerance else "max_seconds" if batches < wanted else "islands",
         }
         degrees = degrees_between(len(log_evidence))
@@ -88,9 +84,8 @@ class UnbiasedSMC(SMCEstimator):
             degrees_of_freedom=degrees,
         )
 
-    def _batches(self, of_pilot: dict[str, Any], tolerance: float) -> int:
-        """Runs of as many islands as the pilot's that reach the tolerance, if they differ as the pilot's do."""
-        log_evidence = np.array(of_pilot["log_evidence_by_island"])
-        spread = float(np.var(log_evidence, ddof=1)) if len(log_evidence) > 1 else 0.0
-        s2 = max(spread, float(np.mean(of_pilot["variance_by_island"])))
+    def _batches(self, pilot: "Pilot", tolerance: float) -> int:
+        """Runs of SMC that reach the tolerance, if their islands differ as the pilot's do."""
+        spread = float(np.var(pilot.log_evidence, ddof=1)) if len(pilot.log_evidence) > 1 else 0.0
+        s2 = max(spread, float(np.mean(pilot.variance)))
         return max(1, int(np.ceil((s2 + 0.5 * s2**2) / tolerance**2 / self.sampler.islands)))

@@ -33,7 +33,7 @@ class ReweightedPrior(NamedTuple):
 
     Attributes:
         u: equally weighted particles at ``tempering``, which repeat some draws, (I, P, D).
-        tempering: the highest that all islands reach by weighting.
+        tempering: reached by weighting, the same in all islands.
         log_evidence: log of the mean likelihood to this power, nats, (I,).
         variance: of ``log_evidence``, (I,).
         visited: the temperings below, with as many log likelihoods as particles, [(I,), (I, P)].
@@ -46,8 +46,10 @@ class ReweightedPrior(NamedTuple):
     visited: list[tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]]
 
 
-def reweight_prior(problem: Problem, key: Array, particles: int, islands: int, target_ess: float) -> ReweightedPrior:
-    """Draw from the prior and temper by weights alone, as far as they leave enough effective draws.
+def reweight_prior(
+    problem: Problem, key: Array, particles: int, islands: int, target_ess: float, reach: float | None = None
+) -> ReweightedPrior:
+    """Draw from the prior and temper by weights alone: to ``reach``, or as far as they leave enough effective draws.
 
     Steps are those of SMC: each leaves ``target_ess`` of the effective draws, by the conditional effective
     sample size of Zhou, Johansen and Aston 2016 (Journal of Computational and Graphical Statistics 25, eq. 3.13).
@@ -58,12 +60,13 @@ def reweight_prior(problem: Problem, key: Array, particles: int, islands: int, t
     log_likelihood = np.maximum(np.asarray(prior_draws(problem, None, keys, draws)), NEVER)
     offsets = np.asarray(jax.random.uniform(key_resampling, (islands, 1)))
     enough = np.log(EFFECTIVE_DRAWS_PER_PARTICLE * particles)
-    last = _highest(lambda t: float(np.min(log_effective_draws(t * log_likelihood))) - enough, 0.0)
+    if reach is None:
+        reach = _highest(lambda t: float(np.min(log_effective_draws(t * log_likelihood))) - enough, 0.0)
     tempering, visited = 0.0, [(np.zeros(islands), log_likelihood[:, :particles])]
     while True:
-        tempering = min(last, _next(tempering, log_likelihood, target_ess))
+        tempering = min(reach, _next(tempering, log_likelihood, target_ess))
         chosen = _resample(tempering * log_likelihood, offsets, particles)
-        if tempering >= last:
+        if tempering >= reach:
             break
         of_chosen = np.take_along_axis(log_likelihood, chosen, axis=1)
         visited.append((np.full(islands, tempering), of_chosen))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Array
 
-from bayes_nn.inference.problem.evidence import adaptation_bias, with_approximation
+from bayes_nn.inference.problem.evidence import with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
@@ -27,6 +27,8 @@ ESTIMATED = ("log_evidence", "variance")
 class SMC(SMCSettings, Sampler):
     """Settings of the SMC sampler.
 
+    A pilot run by every other island adapts temperatures, references, step sizes and numbers of moves; the islands
+    themselves follow what it found, so that their evidence is unbiased (:mod:`bayes_nn.inference.sampling.schedule`).
     Where the particles of a fit have not mixed when the whole likelihood counts, they are moved on there, at most as
     often as there were temperatures; the evidence is that of the path. docs/decisions/0006 says when not.
 
@@ -59,20 +61,19 @@ class SMC(SMCSettings, Sampler):
         good_enough: Judge = draw_nothing_more,
     ) -> SampledDraws:
         """Particles of every island where the whole likelihood counts, and the evidence."""
-        from bayes_nn.inference.sampling.smc_run import run_smc
+        from bayes_nn.inference.sampling.schedule import run_on_schedule
 
         def judge(u: np.ndarray, log_likelihood: np.ndarray) -> bool:
             return good_enough(all_values(problem, u), log_likelihood)
 
-        run = run_smc(problem, self, key, report, checkpoint, good_enough=judge)
+        run = run_on_schedule(problem, self, key, report, checkpoint, judge)
         evidence = with_approximation(run.evidence, problem)
         return SampledDraws(all_values(problem, run.u), run.log_likelihood, run.sample_stats, run.reasons, evidence)
 
     def estimate(self, problem: Problem, key: Array, effort: int, report: Report) -> Estimates:
         """The evidence of every island of one run, with ``effort`` times as many particles."""
-        from bayes_nn.inference.sampling.smc_run import run_smc
+        from bayes_nn.inference.sampling.schedule import run_on_schedule
 
-        run = run_smc(problem, replace(self, particles=self.particles * effort), key, report)
+        run = run_on_schedule(problem, replace(self, particles=self.particles * effort), key, report)
         log_evidence, variance = (np.array(run.evidence.details[f"{name}_by_island"]) for name in ESTIMATED)
-        bias = adaptation_bias(log_evidence, variance)
-        return Estimates(log_evidence, variance, run.evidence.reasons, run.evidence.details, bias)
+        return Estimates(log_evidence, variance, run.evidence.reasons, run.evidence.details)

@@ -7,16 +7,17 @@ likelihood, so reweighting costs nothing. Importing BlackJAX starts JAX's backen
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import blackjax.smc.base as smc_base
 import blackjax.smc.ess as smc_ess
 import jax
 import jax.numpy as jnp
+import numpy as np
 from blackjax.smc.resampling import systematic
 from blackjax.smc.solver import dichotomy
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from bayes_nn.inference.problem.problem import TemperedDensity
 from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, MoveInfo, Particle, evaluate, no_moves
@@ -29,6 +30,22 @@ from bayes_nn.runtime.mapping import map_each
 TARGET_ACCEPTANCE, MOST_SWEEPS = 0.75, 10
 
 
+class Stage(NamedTuple):
+    """All that a step in tempering adapts to its particles, or takes from a schedule.
+
+    Attributes:
+        tempering: power of the likelihood that it reaches, 1 at the end.
+        step_size: largest angle of one step of the move.
+        sweeps: moves of every particle.
+        reference: the Gaussian that moves rotate about.
+    """
+
+    tempering: Float[Array, ""]
+    step_size: Float[Array, ""]
+    sweeps: Int[Array, ""]
+    reference: Reference
+
+
 class Plan(NamedTuple):
     """What all islands have in common.
 
@@ -37,12 +54,16 @@ class Plan(NamedTuple):
         move: how particles are moved.
         target_ess: effective fraction of particles that a step in tempering leaves.
         accepted_moves: accepted moves per particle and tempering, on average.
+        prescribed: the stage to go to next, where islands follow a schedule.
+        follows: whether they do; otherwise they adapt. One program does both.
     """
 
     problem: TemperedDensity
     move: Move
     target_ess: float | Array
     accepted_moves: float | Array
+    prescribed: Stage
+    follows: bool | Array
 
 
 class Island(NamedTuple):
@@ -51,11 +72,9 @@ class Island(NamedTuple):
     Attributes:
         key: raw random key of the steps to come.
         particles: equally weighted particles, leading axis P.
-        tempering: power of the likelihood reached, 1 at the end.
-        log_evidence: log of the mean likelihood accumulated up to this tempering.
+        stage: the last one taken.
+        log_evidence: log of the mean likelihood accumulated up to its tempering.
         variance: variance of ``log_evidence`` that the weights imply.
-        step_size: largest angle of one step of the move.
-        pace: of every coordinate, relative to that, (D,).
         acceptance: mean acceptance of the last sweep.
         info: what the last move of every particle did.
         gradient_evaluations: so far.
@@ -65,20 +84,23 @@ class Island(NamedTuple):
 
     key: Array
     particles: Particle
-    tempering: Float[Array, ""]
+    stage: Stage
     log_evidence: Float[Array, ""]
     variance: Float[Array, ""]
-    step_size: Float[Array, ""]
-    pace: Float[Array, " D"]
     acceptance: Float[Array, ""]
     info: MoveInfo
     gradient_evaluations: Array
     unique: Float[Array, ""]
     stays: Array
 
+    @property
+    def tempering(self) -> Float[Array, ""]:
+        """Power of the likelihood reached."""
+        return self.stage.tempering
+
 
 class IslandStart(NamedTuple):
-    """Where an island begins; attributes as in :class:`Island`."""
+    """Where an island begins, at this tempering; other attributes as in :class:`Island`."""
 
     key: Array
     u: Float[Array, "P D"]
@@ -88,19 +110,25 @@ class IslandStart(NamedTuple):
     stays: Array
 
 
+def first_stage(problem: TemperedDensity, dimension: int) -> Stage:
+    """The stage before any that adapts, at the prior."""
+    H = problem.n_hyperparameters
+    # Of the types that later stages have, for which a step is then compiled once.
+    gaussian: Any = np.zeros(H), np.eye(H), np.ones(dimension)
+    step: Any = {"tempering": np.zeros(()), "step_size": np.full((), 0.5), "sweeps": np.zeros((), int)}
+    return Stage(**step, reference=Reference(*gaussian))
+
+
 def start_island(problem: TemperedDensity, start: IslandStart) -> Island:
     """An island before its first move."""
     particles = map_each(lambda one: evaluate(problem, one), start.u)
-    zero = jnp.zeros(())
     return Island(
         start.key,
         particles,
-        start.tempering,
+        jax.tree.map(jnp.asarray, first_stage(problem, start.u.shape[1]))._replace(tempering=start.tempering),
         start.log_evidence,
         start.variance,
-        jnp.asarray(0.5, dtype=float),
-        jnp.ones(start.u.shape[1]),
-        zero,
+        jnp.zeros(()),
         no_moves(len(start.u)),
         jnp.zeros((), int),
         jnp.ones(()),
@@ -109,51 +137,58 @@ def start_island(problem: TemperedDensity, start: IslandStart) -> Island:
 
 
 def temper_island(plan: Plan, island: Island) -> Island:
-    """Raise the tempering as far as the target ESS allows, resample, and move every particle.
+    """Raise the tempering as far as the target ESS allows, or the schedule says, resample, and move every particle.
 
     Particles that are still to be moved at their tempering are moved there: the step in tempering is 0.
     """
     key, key_step = jax.random.split(jax.random.wrap_key_data(island.key))
-    count, remaining = len(island.particles.log_likelihood), 1.0 - island.tempering
+    key, key_pace = jax.random.split(key) if plan.move.has_pace else (key, key)
+    count, before = len(island.particles.log_likelihood), island.stage
+    remaining = 1.0 - before.tempering
     increment = smc_ess.ess_solver(
         lambda particles: particles.log_likelihood, island.particles, plan.target_ess, remaining, dichotomy
     )
     # An increment within rounding of the end is the end: the solver stops at a tolerance of its own.
     increment = jnp.where(increment > 0.999 * remaining, remaining, jnp.clip(increment, 1e-12, remaining))
+    increment = jnp.where(plan.follows, plan.prescribed.tempering - before.tempering, increment)
     increment = jnp.where(island.stays, 0.0, increment)
-    tempering = jnp.minimum(island.tempering + increment, 1.0)
+    tempering = jnp.minimum(before.tempering + increment, 1.0)
     log_weights = increment * island.particles.log_likelihood
     total = logsumexp(log_weights)
     weights = jnp.exp(log_weights - total)
-    likely, step_size = island.particles.u[_systematic_order(weights)], island.step_size
-    reference = fit_reference(likely, plan.problem.n_hyperparameters)._replace(pace=island.pace)
-    if plan.move.has_pace:
-        key, key_pace = jax.random.split(key)
-        some = likely[:: count // POINTS][:POINTS]
-        reference, step_size = adapt_pace(plan.problem, reference, tempering, step_size, key_pace, some)
 
-    def update(keys: Array, particles: Particle, step_size: Array) -> tuple[Particle, tuple]:
-        return _sweeps(plan, keys[0], particles, step_size, reference, tempering)
+    def adapted() -> Stage:
+        likely = island.particles.u[_systematic_order(weights)]
+        reference = fit_reference(likely, plan.problem.n_hyperparameters)._replace(pace=before.reference.pace)
+        stage = Stage(tempering, before.step_size, jnp.zeros_like(before.sweeps), reference)
+        if not plan.move.has_pace:
+            return stage
+        some = likely[:: count // POINTS][:POINTS]
+        reference, step_size = adapt_pace(plan.problem, reference, tempering, before.step_size, key_pace, some)
+        return stage._replace(reference=reference, step_size=step_size)
+
+    stage = jax.lax.cond(plan.follows, lambda: plan.prescribed, adapted)
+
+    def update(keys: Array, particles: Particle, stage: Stage) -> tuple[Particle, tuple]:
+        return _sweeps(plan, keys[0], particles, stage)
 
     moved, step_info = smc_base.step(
         key_step,
-        smc_base.SMCState(island.particles, weights, step_size),
+        smc_base.SMCState(island.particles, weights, stage),
         update,
         lambda particles: jnp.zeros_like(particles.log_likelihood),
         systematic,
     )
-    step_size, info, gradients = step_info.update_info
+    stage, info, gradients = step_info.update_info
     log_evidence = island.log_evidence + total - jnp.log(count)
     variance = island.variance + 1.0 / smc_ess.ess(log_weights) - 1.0 / count
     ancestors = jnp.zeros(count).at[step_info.ancestors].set(1.0)
     return Island(
         jax.random.key_data(key),
         moved.particles,
-        tempering,
+        stage,
         jnp.where(island.stays, island.log_evidence, log_evidence),
         jnp.where(island.stays, island.variance, variance),
-        step_size,
-        reference.pace,
         jnp.mean(info.acceptance),
         info,
         island.gradient_evaluations + gradients,
@@ -163,32 +198,35 @@ def temper_island(plan: Plan, island: Island) -> Island:
 
 
 def _sweeps(
-    plan: Plan, key: Array, particles: Particle, step_size: Array, reference: Reference, tempering: Array
-) -> tuple[Particle, tuple[Array, MoveInfo, Array]]:
-    """Move all particles in turn until enough moves were accepted, adapting the step size between sweeps."""
-    count = len(particles.log_likelihood)
+    plan: Plan, key: Array, particles: Particle, stage: Stage
+) -> tuple[Particle, tuple[Stage, MoveInfo, Array]]:
+    """Move all particles in turn, as prescribed or until enough were accepted, adapting the step size in between."""
+    count, prescribed = len(particles.log_likelihood), stage.sweeps
 
     def sweep(carry: tuple) -> tuple:
-        key, particles, step_size, accepted, sweeps, _, gradients = carry
+        key, particles, stage, accepted, _, gradients = carry
         key, key_direction, key_uniforms = jax.random.split(key, 3)
         directions = jax.random.normal(key_direction, particles.u.shape)
         uniforms = jax.random.uniform(key_uniforms, (count, UNIFORMS))
         particles, info = map_each(
-            lambda each: plan.move(each[0], each[1], plan.problem, reference, tempering, step_size),
+            lambda each: plan.move(each[0], each[1], plan.problem, stage.reference, stage.tempering, stage.step_size),
             ((directions, uniforms), particles),
         )
         acceptance = jnp.mean(info.acceptance)
-        step_size = jnp.clip(step_size * jnp.exp(acceptance - TARGET_ACCEPTANCE), 1e-3, jnp.pi / 2)
-        return key, particles, step_size, accepted + acceptance, sweeps + 1, info, gradients + info.steps.sum()
+        adapted = jnp.clip(stage.step_size * jnp.exp(acceptance - TARGET_ACCEPTANCE), 1e-3, jnp.pi / 2)
+        step_size = jnp.where(plan.follows, stage.step_size, adapted)
+        stage = stage._replace(step_size=step_size, sweeps=stage.sweeps + 1)
+        return key, particles, stage, accepted + acceptance, info, gradients + info.steps.sum()
 
     def unfinished(carry: tuple) -> Array:
-        accepted, sweeps = carry[3], carry[4]
-        return (accepted < plan.accepted_moves) & (sweeps < MOST_SWEEPS)
+        _, _, stage, accepted, *_ = carry
+        adaptive = (accepted < plan.accepted_moves) & (stage.sweeps < MOST_SWEEPS)
+        return jnp.where(plan.follows, stage.sweeps < prescribed, adaptive)
 
-    zero = jnp.zeros((), int)
-    carry = key, particles, step_size, jnp.zeros(()), zero, no_moves(count), zero
-    _, particles, step_size, _, _, info, gradients = jax.lax.while_loop(unfinished, sweep, carry)
-    return particles, (step_size, info, gradients)
+    begin = stage._replace(sweeps=jnp.zeros_like(prescribed))
+    carry = key, particles, begin, jnp.zeros(()), no_moves(count), jnp.zeros((), int)
+    _, particles, stage, _, info, gradients = jax.lax.while_loop(unfinished, sweep, carry)
+    return particles, (stage, info, gradients)
 
 
 def _systematic_order(weights: Float[Array, " P"]) -> Array:

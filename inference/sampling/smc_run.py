@@ -1,11 +1,13 @@
 """Sequential Monte Carlo from the prior to the posterior, in independent islands.
 
 A path begins with weighted draws from the prior (:mod:`bayes_nn.inference.sampling.reweighted_prior`) and goes on with
-resampling and moves (:mod:`bayes_nn.inference.sampling.smc_island`). The evidence is known once the whole likelihood
-counts; for draws, the particles can be moved on there until they are good enough.
+resampling and moves (:mod:`bayes_nn.inference.sampling.smc_island`), which adapt to the particles or follow a schedule
+(:mod:`bayes_nn.inference.sampling.schedule`). The evidence is known once the whole likelihood counts; for draws, the
+particles can be moved on there until they are good enough.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +23,15 @@ from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.moves.default import default_move
 from bayes_nn.inference.sampling.reweighted_prior import reweight_prior
 from bayes_nn.inference.sampling.sampler import silent
-from bayes_nn.inference.sampling.smc_island import Island, IslandStart, Plan, start_islands, temper_islands
+from bayes_nn.inference.sampling.smc_island import (
+    Island,
+    IslandStart,
+    Plan,
+    Stage,
+    first_stage,
+    start_islands,
+    temper_islands,
+)
 from bayes_nn.inference.sampling.smc_settings import SMCSettings
 from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import hint_at_idle_cores, one_blas_thread_per_device
@@ -64,6 +74,8 @@ def run_smc(
     start: Float[np.ndarray, "I P D"] | None = None,
     good_enough: ParticleJudge = lambda u, log_likelihood: True,
     visit: Callable[[Island], None] = lambda islands: None,
+    schedule: Stage | None = None,
+    stride: int = 1,
 ) -> SMCRun:
     """Run all islands until the whole likelihood counts, and move them there until they are good enough.
 
@@ -78,67 +90,81 @@ def run_smc(
             at most as often as there were temperatures; log Z and its error are those of the path, its checks use the
             particles at the end. By default particles are left as the path ends.
         visit: called with all islands at the first tempering where particles are moved, and at every later one.
+        schedule: stages to follow, leading axis K, the last at tempering 1; islands adapt when left out.
+        stride: only every so-many-th island runs, by the same program as a run of all.
 
     Returns:
         Draws, their statistics, and the evidence.
     """
     hint_at_idle_cores()
-    plan = Plan(
-        problem,
-        settings.move or default_move(problem, settings.max_steps),
-        settings.target_ess,
-        settings.accepted_moves,
-    )
+    move = settings.move or default_move(problem, settings.max_steps)
     with one_blas_thread_per_device():
-        visited, islands, moved_on = checkpoint.load("islands") or (*_first(problem, settings, key, start), 0)
+        begin = partial(_first, problem, settings, key, start, schedule, stride)
+        visited, islands, moved_on = checkpoint.load("islands") or (*begin(), 0)
+        nothing = first_stage(problem, islands.particles.u.shape[2])
+        plan = Plan(problem, move, settings.target_ess, settings.accepted_moves, nothing, False)
         visit(islands)
-        while len(visited) <= settings.max_temperatures and visited[-1][0].min() < 1.0:
+        most = settings.max_temperatures if schedule is None else np.inf
+        while len(visited) <= most and visited[-1][0].min() < 1.0:
+            if schedule is not None:
+                following = np.searchsorted(schedule.tempering, visited[-1][0].min(), side="right")
+                stage = jax.tree.map(lambda leaf, number=following: leaf[number], schedule)
+                plan = plan._replace(prescribed=stage, follows=True)
             islands = temper_islands(plan, islands)
-            visited.append(_where(islands))
+            visited.append(_where(islands, stride))
             visit(islands)
             now = visited[-1][0]
             checkpoint.save("islands", (visited, islands, moved_on))
             # Tempering grows about geometrically, so the bar follows its logarithm.
             fraction = 1.0 + np.log10(max(now.min(), 1e-4)) / 4.0
             report(fraction, f"tempering {now.min():.3g}, acceptance {np.mean(np.asarray(islands.acceptance)):.2f}")
+        plan = plan._replace(follows=False)
         finished, most = visited[-1][0].min() >= 1.0, len(visited) - 1
         while finished and moved_on < most and not good_enough(np.array(islands.particles.u), visited[-1][1]):
             islands = temper_islands(plan, islands._replace(stays=jnp.ones_like(islands.stays)))
-            visited[-1], moved_on = _where(islands), moved_on + 1
+            visited[-1], moved_on = _where(islands, stride), moved_on + 1
             checkpoint.save("islands", (visited, islands, moved_on))
             report(1.0, f"moving on at the posterior, {moved_on} of at most {most}")
     tempering, log_likelihood = (np.stack(each, axis=1) for each in zip(*visited, strict=True))
-    return _summarise(islands, TemperingPath(tempering, log_likelihood), settings, moved_on)
+    final = jax.tree.map(lambda leaf: np.asarray(leaf)[::stride], islands)
+    return _summarise(final, TemperingPath(tempering, log_likelihood), settings, moved_on, schedule is None)
 
 
-def _where(islands: Island) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]:
+def _where(islands: Island, stride: int) -> tuple[Float[np.ndarray, " I"], Float[np.ndarray, "I P"]]:
     """Tempering and log likelihoods, for the path; copies, since the next step reuses the memory of its arguments."""
-    return np.array(islands.tempering), np.array(islands.particles.log_likelihood)
+    return np.array(islands.tempering)[::stride], np.array(islands.particles.log_likelihood)[::stride]
 
 
 def _first(
-    problem: TemperedDensity, settings: SMCSettings, key: Array, start: np.ndarray | None
+    problem: TemperedDensity,
+    settings: SMCSettings,
+    key: Array,
+    start: np.ndarray | None,
+    schedule: Stage | None,
+    stride: int,
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], Island]:
-    """The beginning of the path, and the islands there."""
+    """The beginning of the path, and the islands there; those that do not run are at the end of it."""
     key_prior, key_islands = jax.random.split(key)
     # NumPy's arrays are put on the devices where they belong, at once and without a program for each shape.
     keys: Any = np.asarray(jax.random.key_data(jax.random.split(key_islands, settings.islands)))
-    nothing, yes = np.zeros(settings.islands), np.ones(settings.islands, bool)
-    where: tuple[Any, ...] = start, nothing, nothing, nothing, ~yes
+    nothing = np.zeros(settings.islands)
+    where: tuple[Any, ...] = start, nothing, nothing, nothing, nothing > 0.0
     visited = []
     if start is None:
         assert isinstance(problem, Problem), "a path of data tempering begins at draws of a posterior"
-        begun = reweight_prior(problem, key_prior, settings.particles, settings.islands, settings.target_ess)
-        visited = begun.visited
-        where = begun.u, nothing + begun.tempering, begun.log_evidence, begun.variance, yes
+        reach = None if schedule is None else float(schedule.tempering[0])
+        begun = reweight_prior(problem, key_prior, settings.particles, settings.islands, settings.target_ess, reach)
+        visited = [(tempering[::stride], log_likelihood[::stride]) for tempering, log_likelihood in begun.visited]
+        runs = np.arange(settings.islands) % stride == 0
+        where = begun.u, np.where(runs, begun.tempering, 1.0), begun.log_evidence, begun.variance, runs
     islands = start_islands(problem, IslandStart(keys, *where))
-    return visited or [_where(islands)], islands
+    return visited or [_where(islands, stride)], islands
 
 
-def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_on: int) -> SMCRun:
-    islands: Any = jax.tree.map(np.asarray, final)
+def _summarise(islands: Any, path: TemperingPath, settings: SMCSettings, moved_on: int, adapted: bool) -> SMCRun:
     value, mcse, reasons = combine_islands(islands.log_evidence, islands.variance)
-    mcse = float(np.hypot(mcse, adaptation_bias(islands.log_evidence, islands.variance)))
+    if adapted:
+        mcse = float(np.hypot(mcse, adaptation_bias(islands.log_evidence, islands.variance)))
     of_draws: tuple[str, ...] = ()
     if islands.tempering.min() < 1.0:
         of_draws += (coded("B108", f"the posterior was not reached in {settings.max_temperatures} temperatures"),)
@@ -159,7 +185,7 @@ def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_
         "tempering": path.tempering[:, 1:].tolist(),
         "expected_log_likelihood_along_path": path.log_likelihood[:, 1:].mean(axis=2).tolist(),
         "acceptance_by_island": islands.acceptance.tolist(),
-        "step_size_by_island": islands.step_size.tolist(),
+        "step_size_by_island": islands.stage.step_size.tolist(),
         "gradient_evaluations": int(islands.gradient_evaluations.sum()),
         "moves_at_the_end": moved_on,
     }
@@ -177,7 +203,14 @@ def _summarise(final: Island, path: TemperingPath, settings: SMCSettings, moved_
         path,
         stats,
         Evidence(
-            value, mcse, "smc", not reasons, reasons, details, degrees_of_freedom=degrees_between(settings.islands)
+            value,
+            mcse,
+            "smc",
+            not reasons,
+            reasons,
+            details,
+            unbiased=not adapted,
+            degrees_of_freedom=degrees_between(len(islands.log_evidence)),
         ),
         of_draws,
     )

@@ -8,7 +8,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference
-from bayes_nn.inference.sampling import smc_run
+from bayes_nn.inference.sampling import schedule
 
 FEW = {"likelihood": bnn.Gaussian(0.5), "sampler": inference.SMC(particles=16, islands=2), "progress": False}
 
@@ -67,7 +67,7 @@ def test_one_width_is_a_plain_comparison(data):
 def test_a_sweep_stopped_by_hand_goes_on(data, found, tmp_path, monkeypatch):
     """Stopped in the second architecture, with the first done; the end is that of a sweep left alone."""
     nets = [bnn.mlp(depth, weight_std=1.4, bias_std=0.1) for depth in (1, 2)]
-    run, names = smc_run.run_smc, []
+    run, names = schedule.run_on_schedule, []
 
     def stopped(problem, *settings, **more):
         names.append(problem.prior.name)
@@ -75,11 +75,11 @@ def test_a_sweep_stopped_by_hand_goes_on(data, found, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return run(problem, *settings, **more)
 
-    monkeypatch.setattr(smc_run, "run_smc", stopped)
+    monkeypatch.setattr(schedule, "run_on_schedule", stopped)
     with pytest.raises(KeyboardInterrupt):
         inference.sweep(nets, [2, 3], *data, checkpoint=tmp_path / "run", **FEW)
     names.clear()
-    monkeypatch.setattr(smc_run, "run_smc", lambda *a, **b: names.append(a[0].prior.name) or run(*a, **b))
+    monkeypatch.setattr(schedule, "run_on_schedule", lambda *a, **b: names.append(a[0].prior.name) or run(*a, **b))
     again = inference.sweep(nets, [2, 3], *data, checkpoint=tmp_path / "run", **FEW)
     assert names == [f"BayesianNetwork(relu, depth=2, width={width})" for width in (2, 3)]
     pd.testing.assert_frame_equal(again.table, found.table)

@@ -38,7 +38,8 @@ def smc(problem):
     u = problem.sample_prior(jax.random.key(0), (2, 6))
     start = smc_island.IslandStart(keys, u, nothing, nothing, nothing, nothing.astype(bool))
     islands = smc_island.start_islands(problem, start)
-    return smc_island.temper_islands(smc_island.Plan(problem, HamiltonianMove(8), 0.5, 1.0), islands)
+    stage = smc_island.first_stage(problem, u.shape[2])
+    return smc_island.temper_islands(smc_island.Plan(problem, HamiltonianMove(8), 0.5, 1.0, stage, False), islands)
 
 def chains(problem):
     chains, reference = infinite_hmc._start(problem, jax.random.key(2), 3)

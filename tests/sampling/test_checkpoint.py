@@ -32,8 +32,9 @@ KILLED = {
     "infinite_hmc-2": ("infinite_hmc", 2),
     "infinite_hmc-6": ("infinite_hmc", 6),
     "nuts-6": ("nuts", 6),
-    "smc-5": ("smc", 5),
-    "smc that moves on-6": ("smc that moves on", 6),
+    "smc-3": ("smc", 3),
+    "smc-8": ("smc", 8),
+    "smc that moves on-10": ("smc that moves on", 10),
     "replica_exchange-8": ("replica_exchange", 8),
     "replica_exchange-16": ("replica_exchange", 16),
 }

@@ -78,7 +78,7 @@ class SMCFirst(Sampler):
         )
         began = checkpoint.once("smc_began", lambda: checkpoint.seconds)
         # Moves at the posterior that an earlier part of the run has made.
-        _, _, asked = checkpoint.load("islands") or (None, None, 0)
+        *_, asked = checkpoint.load("islands") or (0,)
 
         def patience(values: dict[str, np.ndarray], log_likelihood: np.ndarray) -> bool:
             nonlocal asked

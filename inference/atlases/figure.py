@@ -1,5 +1,7 @@
 """The figure of an atlas: data sets against architectures and widths."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -49,7 +51,11 @@ def plot_atlas(table: pd.DataFrame) -> Figure:
         if row.error:
             ax.scatter(*place, s=SMALLEST, marker="x", color="0.3", linewidths=1.0)
         else:
-            line = {"edgecolors": "0.15", "linewidths": 0.9, "linestyles": "-" if row.reliable else (0, (1.5, 1.2))}
+            line: dict[str, Any] = {
+                "edgecolors": "0.15",
+                "linewidths": 0.9,
+                "linestyles": "-" if row.reliable else (0, (1.5, 1.2)),
+            }
             ax.scatter(*place, s=_area(row.gain), color=[COLOURS[row.outcome]], **line)
     ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(sets) - 0.4, -0.6))
     ax.set_yticks(range(len(sets)), sets)
@@ -83,9 +89,9 @@ def _legend(figure: Figure, table: pd.DataFrame) -> None:
     ax = figure.axes[0]
     done = table[table.error == ""]
     found = [outcome for outcome in COLOURS if (done.outcome == outcome).any()]
-    edge = {"markeredgecolor": "0.15", "markeredgewidth": 0.9, "linestyle": ""}
+    edge: dict[str, Any] = {"markeredgecolor": "0.15", "markeredgewidth": 0.9, "linestyle": ""}
 
-    def mark(label: str, **look: object) -> object:
+    def mark(label: str, **look: Any) -> Any:
         return ax.plot([], [], **{"marker": "o", "markersize": 8.0, "label": label, **edge, **look})[0]
 
     handles = [mark(outcome, markerfacecolor=COLOURS[outcome]) for outcome in found]

@@ -171,7 +171,7 @@ def fit_rows(
     """
     total, places, here = len(splits) * len(chosen), list(named), client is None
     kind = "_confirmed" if isinstance(sampler, SMCFirst) and sampler.confirm_kernels else ""
-    tasks = []
+    tasks: list[Task] = []
     for number, split in enumerate(splits):
         for name, prior in chosen.items():
             place, title = places.index(name), f"{len(tasks) + 1}/{total} {name}"

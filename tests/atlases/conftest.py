@@ -1,6 +1,4 @@
-"""Two workers for all tests of this folder: spawned once, with the compiled code of the other tests."""
-
-import os
+"""Two workers for all tests of this folder, spawned once."""
 
 import pytest
 
@@ -9,5 +7,6 @@ from bayes_nn.runtime.workers import local_workers
 
 @pytest.fixture(scope="session")
 def client():
+    pytest.importorskip("distributed")
     with local_workers(2) as client:
         yield client

@@ -242,9 +242,7 @@ def fit(
 @app.command()
 @runs
 def report(
-    result: Annotated[
-        Path, typer.Argument(help="What [bold]compare[/] or [bold]sweep[/] wrote, or an atlas's folder.")
-    ],
+    result: Annotated[Path, typer.Argument(help="A result of [bold]compare[/] or [bold]sweep[/], or an atlas.")],
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
 ) -> None:
     """Print a saved comparison or fit, or read an atlas, and write its report again."""

@@ -18,6 +18,7 @@ from bayes_nn.inference.atlases.data_set import checked_tables
 from bayes_nn.inference.atlases.folder import Folder
 from bayes_nn.inference.atlases.run import DONE, ELSEWHERE, CellTask, run_cell
 from bayes_nn.runtime.folder_lock import locked
+from bayes_nn.runtime.workers import client_of, map_over_workers
 
 NET, NOISE = bnn.mlp(1, "relu", 1.4, 0.1), bnn.Gaussian(0.3)
 FEW = inference.SMC(particles=16, islands=2)
@@ -106,6 +107,12 @@ def test_a_comparison_and_its_file_are_the_same_with_a_client(client, tmp_path):
     assert str(bnn.load(there.save(tmp_path / "result.nc")).verdict) == str(here.verdict)
     with pytest.raises(ValueError, match=r"client must be a distributed\.Client"):
         bnn.compare(*given, **settings, client="tcp://127.0.0.1:8786")
+
+
+def test_workers_that_are_there_already_are_used_and_left(client):
+    with client_of(client.scheduler.address) as other:
+        assert map_over_workers(abs, [-1, 2], other) == [1, 2]
+    assert len(client.run(os.getpid)) == 2
 
 
 def test_a_sweep_hands_the_client_on(monkeypatch):

@@ -1,5 +1,7 @@
 """Fitting priors to data and judging them: samplers, evidence, comparison, the verdict."""
 
+from bayes_nn.inference.atlases.atlas import Atlas, atlas
+from bayes_nn.inference.atlases.data_set import DataSet
 from bayes_nn.inference.comparison.closeness_to_training import agreement
 from bayes_nn.inference.comparison.evidence_curve import EvidenceCurve, evidence_curve
 from bayes_nn.inference.comparison.learning_curves import LearningCurves, learning_curves
@@ -26,6 +28,8 @@ __all__ = [
     "NUTS",
     "SMC",
     "AfterKernel",
+    "Atlas",
+    "DataSet",
     "EvidenceCurve",
     "FineTuning",
     "InfiniteHMC",
@@ -43,6 +47,7 @@ __all__ = [
     "after_kernel",
     "agreement",
     "alignment",
+    "atlas",
     "evidence_curve",
     "fine_tuning",
     "kernel_alignment",

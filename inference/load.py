@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bayes_nn.inference.atlases.atlas import Atlas
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.posterior import saved_posterior
@@ -9,11 +10,11 @@ from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.runtime.sealed_file import kind_of
 
 
-def load(path: str | Path) -> Comparison | Posterior:
-    """Read what :meth:`Comparison.save` or :meth:`Posterior.save` wrote.
+def load(path: str | Path) -> Comparison | Posterior | Atlas:
+    """Read what :meth:`Comparison.save`, :meth:`Posterior.save` or :func:`bayes_nn.inference.atlas` wrote.
 
     Args:
-        path: the file.
+        path: the file, or the folder of an atlas.
 
     Raises:
         ValueError: if the file is missing, damaged, of another version, or something else.
@@ -24,6 +25,8 @@ def load(path: str | Path) -> Comparison | Posterior:
         ValueError: there is no file missing.nc
     """
     path = Path(path)
+    if (path / "cells").is_dir():
+        return Atlas.of(path)
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     if kind_of(path) == saved_posterior.KIND:

@@ -35,6 +35,7 @@ FLOORS = (
     "bayes_nn.inference.features",
     "bayes_nn.inference.verdict",
     "bayes_nn.inference.comparison",
+    "bayes_nn.inference.atlases",
     "bayes_nn.inference",
     "bayes_nn",
     "bayes_nn.cli",

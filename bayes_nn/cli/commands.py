@@ -242,14 +242,14 @@ def fit(
 @app.command()
 @runs
 def report(
-    result: Annotated[Path, typer.Argument(help="A result that [bold]compare[/] or [bold]sweep[/] wrote.")],
+    result: Annotated[Path, typer.Argument(help="A result of [bold]compare[/] or [bold]sweep[/], or an atlas.")],
     out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
 ) -> None:
-    """Print a saved comparison or fit and write its report again."""
+    """Print a saved comparison or fit, or read an atlas, and write its report again."""
     saved = bnn.load(result)
     if isinstance(saved, bnn.Comparison):
         show_comparison(saved)
-    else:
+    elif isinstance(saved, bnn.Posterior):
         show_reasons(saved.prior.name, saved.reasons)
     console.print(f"\nWritten to [bold]{saved.report(out)}[/]")
 

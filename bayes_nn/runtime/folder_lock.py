@@ -24,6 +24,10 @@ except ImportError:  # Windows
 LOCK = "lock"
 
 
+class FolderInUseError(ValueError):
+    """Another process has the folder; the message names it."""
+
+
 @contextlib.contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep other runs out of a folder, which is made if it is missing and removed in the end if it is empty.
@@ -32,7 +36,7 @@ def locked(folder: str | Path) -> Iterator[None]:
         folder: of the run.
 
     Raises:
-        ValueError: naming the process, if another one has it.
+        FolderInUseError: a ValueError that names the process, if another one has it.
         OSError: if it cannot be written.
 
     Example:
@@ -40,7 +44,7 @@ def locked(folder: str | Path) -> Iterator[None]:
         >>> with tempfile.TemporaryDirectory() as outer, locked(outer), locked(outer):
         ...     pass  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: ... is in use by process ...
+        bayes_nn.runtime.folder_lock.FolderInUseError: ... is in use by process ...
     """
     folder = Path(folder)
     file = _lock(folder)
@@ -75,7 +79,7 @@ def _lock(folder: Path) -> IO[str]:
             file.seek(0)
             holder = file.read() or "another process"
             file.close()
-            raise ValueError(
+            raise FolderInUseError(
                 f"the folder {folder} is in use by {holder}: wait for it, stop it, or choose another folder"
             ) from None
         except OSError as error:

@@ -5,6 +5,7 @@ only named tuples, data classes and distributions of ``TRUSTED`` packages and ob
 """
 
 import dataclasses
+import hashlib
 import importlib
 import io
 import json
@@ -16,6 +17,7 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 
+from bayes_nn.runtime.provenance import digest_of
 from bayes_nn.runtime.sealed_file import read_sealed, write_sealed
 
 #: Number of the layout of saved states, those of the samplers among it; raised whenever one of them changes, so that
@@ -70,6 +72,21 @@ def read_state(path: str | Path, remedy: str, kind: str = "state") -> Any:
     archive = io.BytesIO(read_sealed(path, kind, LAYOUT, remedy))
     with np.load(archive, allow_pickle=False) as arrays:
         return _Read(arrays).decode(json.loads(str(arrays[NAME.format(0)])))
+
+
+def state_digest(state: Any) -> str:
+    """SHA-256 of what :func:`write_state` would write, in hexadecimal digits: equal for equal states everywhere.
+
+    Raises:
+        TypeError: for what it would not write.
+
+    Example:
+        >>> state_digest({"widths": (4, 8)}) == state_digest({"widths": (4, 8)}) != state_digest({"widths": [4, 8]})
+        True
+    """
+    written = _Written()
+    nesting = json.dumps(written.encode(state))
+    return hashlib.sha256(f"{nesting} {digest_of(*written.arrays)}".encode()).hexdigest()
 
 
 class _Written:

@@ -1,13 +1,46 @@
-"""The real data sets that scikit-learn ships with, as tasks: nothing is downloaded."""
+"""The real data sets that scikit-learn ships with, as tasks or whole: nothing is downloaded."""
 
 from typing import Any
 
 import numpy as np
 from jaxtyping import Array
 
+from bayes_nn.data.likelihoods.gaussian import Gaussian
+from bayes_nn.data.likelihoods.labels import Bernoulli, Categorical
+from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.tasks.task import Task, check_counts, random_streams
 
 _UNKNOWN = "not known in advance"
+
+#: Data sets by name: what loads them, and how their targets depend on the function.
+BUNDLED: dict[str, tuple[str, type[Gaussian | Bernoulli | Categorical]]] = {
+    "diabetes": ("load_diabetes", Gaussian),
+    "digits": ("load_digits", Categorical),
+    "breast_cancer": ("load_breast_cancer", Bernoulli),
+    "wine": ("load_wine", Categorical),
+    "iris": ("load_iris", Categorical),
+}
+
+
+def bundled(name: str) -> tuple[np.ndarray, np.ndarray, Likelihood]:
+    """All rows of a bundled data set as they are, repeated ones left out: inputs, targets and a likelihood for them.
+
+    Args:
+        name: one of ``BUNDLED``.
+
+    Raises:
+        ValueError: for another name.
+        ImportError: without scikit-learn.
+
+    Example:
+        >>> X, y, likelihood = bundled("diabetes")
+        >>> X.shape, likelihood.labels
+        ((442, 10), False)
+    """
+    if name not in BUNDLED:
+        raise ValueError(f"there is no bundled data set {name!r}; choose from {', '.join(BUNDLED)}")
+    loader, likelihood = BUNDLED[name]
+    return *_load(loader), likelihood()
 
 
 def diabetes(rows: int = 200, test_rows: int | None = None, *, key: int | Array = 0) -> Task:

@@ -50,6 +50,7 @@ def compare(
     duplicates: str = "error",
     checkpoint: str | Path | None = None,
     progress: bool = True,
+    client: Any = None,
 ) -> Comparison:
     """Fit every prior to the same data, estimate its evidence, score it on test data, and judge.
 
@@ -78,6 +79,8 @@ def compare(
             does not repeat what had ended; a second one at the same time is refused. Frozen features are fitted in one
             go.
         progress: show a progress bar on a terminal.
+        client: a ``distributed.Client``, to whose workers the fits are sent, one at a time each; the numbers are those
+            of a comparison without, and a checkpoint must be a folder that the workers see too.
 
     Returns:
         Table, verdict, plots, report and file in one.
@@ -107,7 +110,7 @@ def compare(
     parts = splits_of(dataset, X_test, y_test, splits, key, standardize)
     result = compare_datasets(
         named, parts, sampler or default, checked_key(key), rows=len(dataset),
-        standardized=standardize and likelihood.scales_targets, checkpoint=checkpoint, progress=progress,
+        standardized=standardize and likelihood.scales_targets, checkpoint=checkpoint, progress=progress, client=client,
     )  # fmt: skip
     arguments = {
         "priors": {name: repr(prior) for name, prior in named.items()},
@@ -136,6 +139,7 @@ def compare_datasets(
     standardized: bool,
     checkpoint: str | Path | None = None,
     progress: bool = True,
+    client: Any = None,
 ) -> Comparison:
     """:func:`compare` of checked data without warnings.
 
@@ -148,6 +152,7 @@ def compare_datasets(
         standardized: whether y was standardised, for the report.
         checkpoint: a folder.
         progress: show a progress bar on a terminal.
+        client: whose workers fit; None to fit here.
 
     Raises:
         ValueError: for priors that are not for such data, or another sampler, before any fit.
@@ -159,11 +164,11 @@ def compare_datasets(
     if not isinstance(sampler, SMC | SMCFirst):
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
     with running_in(checkpoint):
-        fits = fit_rows(named, named, splits, sampler, key, checkpoint, progress)
+        fits = fit_rows(named, named, splits, sampler, key, checkpoint, progress, client)
         if isinstance(sampler, SMCFirst) and not sampler.confirm_kernels:
             again = _to_confirm(fits.rows, named, len(first), first.inputs.ndim == 2)
             confirming = replace(sampler, confirm_kernels=True)
-            fits = fits.replaced_by(fit_rows(again, named, splits, confirming, key, checkpoint, progress))
+            fits = fits.replaced_by(fit_rows(again, named, splits, confirming, key, checkpoint, progress, client))
         fits.remove_checkpoints()
     results = sorted(fits.rows, key=lambda row: (row.peeks, -row.log_evidence))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
 from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.priors.prior import Prior
+from bayes_nn.runtime.workers import map_over_workers
 
 
 class Score(NamedTuple):
@@ -93,6 +94,59 @@ class Fits:
             checkpoint.remove()
 
 
+@dataclass(frozen=True)
+class Task:
+    """One fit of a comparison: what :func:`fit_and_score` takes, here or on a worker.
+
+    Attributes:
+        prior: to fit.
+        split: training and test data.
+        sampler: settings.
+        key: random key.
+        checkpoint: folder of the fit; None to keep nothing.
+        progress: title of the progress bar; False for none.
+    """
+
+    prior: Prior
+    split: Split
+    sampler: SMC | SMCFirst
+    key: Array
+    checkpoint: Path | None
+    progress: str | bool
+
+
+class Fitted(NamedTuple):
+    """What comes of a task.
+
+    Attributes:
+        posterior: its evidence and feature information known.
+        convergence: at the test inputs as well, where there are any.
+        score: on the test data; None without.
+        checkpoint: to be removed once the comparison has ended.
+    """
+
+    posterior: Posterior
+    convergence: Convergence
+    score: Score | None
+    checkpoint: Checkpoint
+
+
+def fit_and_score(task: Task) -> Fitted:
+    """Fit a prior to a split and score it.
+
+    Args:
+        task: what to fit, and how.
+    """
+    split = task.split
+    posterior, kept = fit_dataset(
+        task.prior, split.train, task.sampler, task.key, checkpoint=task.checkpoint, progress=task.progress
+    )
+    _ = posterior.log_evidence, posterior.feature_information  # computed where the fit is, and kept by the posterior
+    if split.test_inputs is None:
+        return Fitted(posterior, posterior.convergence, None, kept)
+    return Fitted(posterior, posterior.convergence_at(split.test_inputs), score(posterior, split), kept)
+
+
 def fit_rows(
     chosen: Mapping[str, Prior],
     named: Mapping[str, Prior],
@@ -101,6 +155,7 @@ def fit_rows(
     key: Array,
     checkpoint: str | Path | None,
     progress: bool,
+    client: Any = None,
 ) -> Fits:
     """Fit priors to all splits and score them.
 
@@ -112,35 +167,27 @@ def fit_rows(
         key: random key.
         checkpoint: a folder.
         progress: show a progress bar on a terminal.
+        client: whose workers fit; None to fit here, one after another.
     """
-    fits: dict[str, list[Posterior]] = {name: [] for name in chosen}
-    scores: dict[str, list[Score]] = {name: [] for name in chosen}
-    judged: dict[str, list[Convergence]] = {name: [] for name in chosen}
-    checkpoints: list[Checkpoint] = []
-    total, places = len(splits) * len(chosen), list(named)
+    total, places, here = len(splits) * len(chosen), list(named), client is None
     kind = "_confirmed" if isinstance(sampler, SMCFirst) and sampler.confirm_kernels else ""
+    tasks: list[Task] = []
     for number, split in enumerate(splits):
         for name, prior in chosen.items():
-            place, title = places.index(name), f"{len(checkpoints) + 1}/{total} {name}"
-            folder = f"split_{number}_prior_{place}{kind}"
-            posterior, kept = fit_dataset(
-                prior,
-                split.train,
-                sampler,
-                jax.random.fold_in(jax.random.fold_in(key, number), place),
-                checkpoint=None if checkpoint is None else Path(checkpoint) / folder,
-                progress=title if progress else False,
-            )
-            checkpoints.append(kept)
-            fits[name].append(posterior)
-            if split.test_inputs is None:
-                judged[name].append(posterior.convergence)
-            else:
-                judged[name].append(posterior.convergence_at(split.test_inputs))
-                scores[name].append(score(posterior, split))
+            place, title = places.index(name), f"{len(tasks) + 1}/{total} {name}"
+            folder = None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}{kind}"
+            own = jax.random.fold_in(jax.random.fold_in(key, number), place)
+            tasks.append(Task(prior, split, sampler, own, folder, title if progress and here else False))
+    done = map_over_workers(fit_and_score, tasks, client, title="fits" if progress else None)
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    rows = [row_of(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in chosen.items()]
-    return Fits(rows, {name: fits[name][0] for name in chosen}, checkpoints)
+    rows, posteriors = [], {}
+    for place, (name, prior) in enumerate(chosen.items()):
+        own_fits: list[Fitted] = done[place :: len(chosen)]
+        scores = [one.score for one in own_fits if one.score is not None]
+        fits, judged = [one.posterior for one in own_fits], [one.convergence for one in own_fits]
+        rows.append(row_of(name, prior, fits, judged, scores, tested))
+        posteriors[name] = fits[0]
+    return Fits(rows, posteriors, [one.checkpoint for one in done])
 
 
 def row_of(

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.runtime.sealed_file import read_sealed, write_sealed
+from bayes_nn.runtime.workers import without_workers
 
 #: Number of the layout, raised whenever it changes.
 LAYOUT = 3
@@ -91,7 +92,8 @@ def write(
     packed = {
         node.path: {name: {"zlib": True} for name, one in node.data_vars.items() if one.ndim} for node in tree.subtree
     }
-    content: Any = tree.to_netcdf(engine="h5netcdf", encoding=packed)
+    with without_workers():
+        content: Any = tree.to_netcdf(engine="h5netcdf", encoding=packed)
     return write_sealed(path, "comparison", LAYOUT, bytes(content))
 
 
@@ -106,7 +108,8 @@ def read(path: Path) -> dict[str, Any]:
     """
     remedy = "restore it from a copy, or run the comparison again"
     content = io.BytesIO(read_sealed(path, "comparison", LAYOUT, remedy))
-    tree: Any = xr.load_datatree(content, engine="h5netcdf")
+    with without_workers():
+        tree: Any = xr.load_datatree(content, engine="h5netcdf")
     split = tree["split"].values
 
     def cut(values: np.ndarray) -> list[np.ndarray]:

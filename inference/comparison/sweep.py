@@ -69,7 +69,7 @@ def sweep(
         X_test: test inputs; without them, and without ``splits``, there are no gains.
         y_test: test targets.
         key: a JAX key or an integer seed.
-        settings: likelihood, standardize, splits, sampler, duplicates, checkpoint, progress: as in
+        settings: likelihood, standardize, splits, sampler, duplicates, checkpoint, progress, client: as in
             :func:`bayes_nn.compare`, which compares all of them at once.
 
     Returns:
@@ -89,10 +89,7 @@ def sweep(
         >>> found.table.index.to_list()
         [('relu, depth=1', 4)]
     """
-    named = _checked_nets((nets,) if isinstance(nets, Serial) else tuple(nets))
-    widths = list(dict.fromkeys(checked_width(width, 1)[0] for width in widths))
-    if not widths:
-        raise ValueError("widths is empty: pass at least one, such as [16, 64]")
+    named, widths = checked_nets((nets,) if isinstance(nets, Serial) else tuple(nets)), checked_widths(widths)
     groups = {name: ladders([net], widths) for name, net in named.items()}
     candidates = ladders(named.values(), widths)
     whole = compare(candidates, X, y, X_test, y_test, key, **settings)
@@ -102,14 +99,19 @@ def sweep(
     for name, own in groups.items():
         comparisons[name] = _part(whole, [names[prior] for prior in own])
         for width in widths:
-            rows[name, width] = _row(_part(whole, [names[prior] for prior in own if _is_of(prior, width)]))
+            rows[name, width] = numbers_of_verdict(
+                _part(whole, [names[prior] for prior in own if _is_of(prior, width)])
+            )
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(rows, names=["architecture", "width"])
     return Sweep(table, comparisons)
 
 
-def _checked_nets(nets: tuple[Serial, ...]) -> dict[str, Serial]:
+def checked_nets(nets: tuple[Serial, ...]) -> dict[str, Serial]:
     """Architectures by unique name.
+
+    Args:
+        nets: one or several.
 
     Raises:
         ValueError: if there are none, or one is no architecture.
@@ -121,6 +123,25 @@ def _checked_nets(nets: tuple[Serial, ...]) -> dict[str, Serial]:
         repeats = sum(other.name == net.name for other in named.values())
         named[net.name if not repeats else f"{net.name} #{repeats + 1}"] = net
     return named
+
+
+def checked_widths(widths: Iterable[int]) -> list[int]:
+    """Widths without repeats.
+
+    Args:
+        widths: of every hidden layer.
+
+    Raises:
+        ValueError: if there are none, or one is no positive integer.
+
+    Example:
+        >>> checked_widths([16, 64, 16])
+        [16, 64]
+    """
+    checked = list(dict.fromkeys(checked_width(width, 1)[0] for width in widths))
+    if not checked:
+        raise ValueError("widths is empty: pass at least one, such as [16, 64]")
+    return checked
 
 
 def _is_of(prior: Prior, width: int) -> bool:
@@ -135,7 +156,12 @@ def _part(whole: Comparison, names: list[str]) -> Comparison:
     return replace(whole, rows=rows, posteriors={name: whole.posteriors[name] for name in names})
 
 
-def _row(comparison: Comparison) -> dict[str, Any]:
+def numbers_of_verdict(comparison: Comparison) -> dict[str, Any]:
+    """A row of the table of a sweep, by column.
+
+    Args:
+        comparison: at one architecture and width.
+    """
     verdict = comparison.verdict
     judged = {verdict.network, verdict.nngp, verdict.best_feature_free}
     return {

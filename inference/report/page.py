@@ -104,7 +104,7 @@ def write_report(page: Page, path: Path) -> Path:
     pictures = {name: getattr(page, name) for name in ("waterfall", "evidence", "predictions", "features")}
     known = vars(page) | {f"{name}_picture": figure and as_data_uri(figure, 100) for name, figure in pictures.items()}
     known["versions"] = page.provenance.get("versions") or versions()
-    return _write("report.html.jinja", known, [reason for _, reason in page.reasons], path)
+    return write_page("report.html.jinja", known, [reason for _, reason in page.reasons], path)
 
 
 def write_fit_report(fit: FitSection, path: Path) -> Path:
@@ -114,10 +114,18 @@ def write_fit_report(fit: FitSection, path: Path) -> Path:
         fit: what to show.
         path: where to write; missing folders are made.
     """
-    return _write("posterior.html.jinja", {"fit": fit, "versions": versions()}, fit.reasons, path)
+    return write_page("posterior.html.jinja", {"fit": fit, "versions": versions()}, fit.reasons, path)
 
 
-def _write(template: str, known: dict[str, Any], reasons: Sequence[str], path: Path) -> Path:
+def write_page(template: str, known: dict[str, Any], reasons: Sequence[str], path: Path) -> Path:
+    """Write the page of a template and return its path.
+
+    Args:
+        template: name of its file.
+        known: what it shows, by name.
+        reasons: whose codes the page explains.
+        path: where to write; missing folders are made.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
     )

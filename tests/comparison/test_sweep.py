@@ -107,9 +107,9 @@ def test_bad_sweeps(data, nets, widths, message):
 
 
 def test_equal_architectures_are_told_apart():
-    from bayes_nn.inference.comparison.sweep import _checked_nets
+    from bayes_nn.inference.comparison.sweep import checked_nets
 
-    assert list(_checked_nets((bnn.mlp(1), bnn.mlp(1, weight_std=1.0)))) == ["relu, depth=1", "relu, depth=1 #2"]
+    assert list(checked_nets((bnn.mlp(1), bnn.mlp(1, weight_std=1.0)))) == ["relu, depth=1", "relu, depth=1 #2"]
 
 
 def test_generators_of_architectures_and_widths_are_used_up_once(monkeypatch, data):

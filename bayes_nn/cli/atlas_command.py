@@ -1,0 +1,139 @@
+"""The command ``bayes-nn atlas``: many data sets, architectures and widths, computed by workers into a folder."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import bayes_nn as bnn
+from bayes_nn.cli.commands import app
+from bayes_nn.cli.options import (
+    PRIORS,
+    IslandsOfSMCAlone,
+    KeepDuplicates,
+    Likelihood,
+    MaxSeconds,
+    ParticlesOfSMCAlone,
+    Seed,
+    Std,
+    chosen_priors,
+    named_likelihood,
+    whole_numbers,
+)
+from bayes_nn.cli.printing import console
+from bayes_nn.cli.running import INTERRUPTED, runs
+
+
+@app.command()
+@runs
+def atlas(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            help="CSV or Parquet files, or bundled sets: diabetes, digits, breast_cancer, wine, iris.",
+            metavar="DATA...",
+        ),
+    ],
+    target: Annotated[str, typer.Option(help="Name of the column to predict, of every file.")] = "target",
+    depth: Annotated[str, typer.Option(help="Numbers of hidden layers, separated by commas.")] = "1,2",
+    width: Annotated[
+        str, typer.Option(help="Widths, separated by commas; all sets are done at one before the next.")
+    ] = "16,64",
+    activation: Annotated[str, typer.Option(help="relu, erf, tanh, ..., separated by commas.")] = "relu,erf",
+    priors: Annotated[
+        str | None,
+        typer.Option(help=f"Which to compare, separated by commas: {', '.join(PRIORS)}. Left out, the whole ladder."),
+    ] = None,
+    weight_std: Std = None,
+    bias_std: Std = None,
+    noise_std: Std = None,
+    rows: Annotated[
+        int, typer.Option(help="Rows of a data set at most; of a larger one so many, drawn at random.")
+    ] = 1000,
+    out: Annotated[Path, typer.Option(help="Folder of the atlas, to which cells are added.")] = Path("atlas"),
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this machine; one for every core when left out.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, whose workers see the folder, in place of those.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="After which the run ends; the same command goes on.")] = None,
+    particles: ParticlesOfSMCAlone = None,
+    islands: IslandsOfSMCAlone = None,
+    max_seconds: MaxSeconds = 120.0,
+    likelihood: Likelihood = "gaussian",
+    seed: Seed = 0,
+    keep_duplicates: KeepDuplicates = False,
+) -> None:
+    """Ask of many data sets, at several depths, widths and activations, what explains the network's gain.
+
+    Every data set, architecture and width is a cell: a comparison by five folds, computed by one worker. Workers may
+    die, and the run may be stopped: given again, the command goes on, and does nothing twice. Folders of several
+    machines are merged by copying their files together. Writes table.csv, atlas.png, report.html and cells/.
+
+    Example: [bold]bayes-nn atlas houses.csv wages.csv --target price --depth 1,2 --width 16,64 --out atlas[/]
+    """
+    from dataclasses import replace
+
+    given: dict[str, Any] = {"particles": particles, "islands": islands}
+    given = {name: count for name, count in given.items() if count is not None}
+    widths = whole_numbers(width, "--width")
+    nets = [
+        bnn.mlp(layers, name.strip(), weight_std, bias_std)
+        for name in activation.split(",")
+        for layers in whole_numbers(depth, "--depth")
+    ]
+    sets = [_data_set(one, target, likelihood, noise_std, keep_duplicates) for one in data]
+    try:
+        with _client_of(scheduler) as client:
+            found = bnn.inference.atlas(
+                sets, nets, widths, out, rows=rows,
+                candidates=lambda net, width: chosen_priors(priors, net, [width]),
+                sampler=replace(bnn.inference.SMC(), **given) if given else None,
+                max_seconds=max_seconds, seed=seed, workers=workers, client=client, seconds=seconds,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; what is done is in {out}: the same command goes on from there", err=True)
+        sys.exit(INTERRUPTED)
+    console.print(str(found), markup=False, highlight=False)
+    if len(found.outcomes):
+        found.plot().savefig(out / "atlas.png", dpi=150)
+        found.report(out / "report.html")
+        console.print(f"\nWritten to [bold]{out}[/]: table.csv, atlas.png, report.html, and cells/")
+
+
+@contextmanager
+def _client_of(scheduler: str | None) -> Iterator[Any]:
+    """A client of the scheduler at an address; None without an address."""
+    if scheduler is None:
+        yield None
+        return
+    from bayes_nn.runtime.workers import client_of
+
+    with client_of(scheduler) as client:
+        yield client
+
+
+def _data_set(
+    data: str, target: str, likelihood: str, noise_std: float | None, keep_duplicates: bool
+) -> "bnn.inference.DataSet":
+    """A bundled data set by its name, or a file read as the other commands read it."""
+    from bayes_nn.cli.columns import TrainingTable
+    from bayes_nn.cli.files import read_table
+    from bayes_nn.tasks.bundled import BUNDLED, bundled
+
+    path = Path(data)
+    if data in BUNDLED and not path.exists():
+        X, y, own = bundled(data)
+        return bnn.inference.DataSet(data, X, y, own if own.labels else named_likelihood("gaussian", noise_std))
+    chosen = named_likelihood(likelihood, noise_std)
+    try:
+        table = TrainingTable.of(read_table(data), target, chosen)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    for note in table.notes:
+        console.print(f"{path.name}: {note}", markup=False, highlight=False, soft_wrap=True)
+    return bnn.inference.DataSet(path.stem, table.X, table.y, chosen, "keep" if keep_duplicates else "error")

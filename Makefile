@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 # Tests of one file mostly share what they compute, so they stay together until a worker is idle.
 PARALLEL := --numprocesses 2 --max-worker-restart 0 --dist worksteal
 
-.PHONY: demo test check lint format clean help
+.PHONY: demo test check lint format docs clean help
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,8 +30,12 @@ format: $(STAMP)  ## Bring the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/installed-docs  ## Build the documentation into site/, without the network; warnings are errors.
+	rm -rf site docs/api/generated
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs site
+
 clean:  ## Remove the environment and everything built.
-	rm -rf $(VENV) .jax_cache build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .jax_cache build dist demo site jupyter_execute docs/api/generated *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "bayes_nn needs Python 3.12 or newer, and none was found on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -39,3 +43,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo ".venv holds a Python older than 3.12: run 'make clean' and try again"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $(STAMP)
+
+$(VENV)/installed-docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@

@@ -42,11 +42,15 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"  # the tests run the notebooks
 nb_ipywidgets_js = {}  # no script from elsewhere
 nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings with the paths of another machine
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"bayes_nn {release}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_sidebars = {
+    name: [] for name in ("start", "ladder", "verdict", "diagnostics", "benchmarks", "contributing", "changelog")
+}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

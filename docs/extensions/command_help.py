@@ -9,7 +9,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
-WIDTH = 88
+WIDTH = 80
 
 
 class CommandHelp(Directive):
@@ -22,8 +22,8 @@ class CommandHelp(Directive):
         environment = os.environ | {"COLUMNS": str(WIDTH), "TERM": "dumb", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
         command = [sys.executable, "-m", "bayes_nn.cli", *self.arguments, "--help"]
         text = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-        lines = [line.rstrip() for line in text.strip("\n").splitlines()]
-        return [nodes.literal_block("\n".join(lines).strip("\n"), language="none")]
+        text = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
+        return [nodes.literal_block(text, text, language="none", classes=["command-help"])]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from functools import cache
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -35,6 +36,7 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nod
     return content if _exists(target, node.get("py:class")) else None
 
 
+@cache
 def _exists(target: str, inside: str | None) -> bool:
     """Whether some module has what is named, or the class that it is named in; jaxtyping's axes count as named."""
     first, *rest = target.split(".")

@@ -22,6 +22,7 @@ extensions = [
     "diagnostic_codes",
     "command_help",
     "offline",
+    "properties",
 ]
 exclude_patterns = ["extensions", "pictures", "templates", "notebooks/.ipynb_checkpoints"]
 templates_path = ["templates"]

@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 # Tests of one file mostly share what they compute, so they stay together until a worker is idle.
 PARALLEL := --numprocesses 2 --max-worker-restart 0 --dist worksteal
 
-.PHONY: demo test check lint format clean help
+.PHONY: demo test check lint format docs clean help
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -15,10 +15,10 @@ help:  ## Show this list.
 demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, demo/evidence.png.
 	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 96 --out demo
 
-test: lint  ## Everything CI runs: linter, formatter, type checker, the examples in docstrings and the tests.
+test: lint docs  ## Everything CI runs: linter, formatter, type checker, the documentation, examples in docstrings and tests.
 	$(BIN)/python -m pytest $(PARALLEL)
 
-check: lint  ## All but the tests: linter, formatter, type checker and the examples in docstrings.
+check: lint  ## The quick part: linter, formatter, type checker and the examples in docstrings.
 	$(BIN)/python -m pytest $(PARALLEL) tests/test_docstrings.py
 
 lint: $(STAMP)  ## Linter, formatter and type checker.
@@ -30,12 +30,16 @@ format: $(STAMP)  ## Bring the code into shape.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(STAMP)  ## Build the documentation into site/, without the network; warnings are errors.
+	rm -rf site docs/api/generated
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs site
+
 clean:  ## Remove the environment and everything built.
-	rm -rf $(VENV) .jax_cache build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .jax_cache build dist demo site jupyter_execute docs/api/generated *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "bayes_nn needs Python 3.12 or newer, and none was found on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo ".venv holds a Python older than 3.12: run 'make clean' and try again"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,docs]'
 	@touch $(STAMP)

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from bayes_nn.inference.comparison.splits import Split
 from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import fit_dataset
+from bayes_nn.inference.posterior.noise_check import LEVEL, noise_notes
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.inference.sampling.checkpoint import Checkpoint
@@ -139,7 +140,10 @@ def fit_rows(
                 judged[name].append(posterior.convergence_at(split.test_inputs))
                 scores[name].append(score(posterior, split))
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    rows = [row_of(name, prior, fits[name], judged[name], scores[name], tested) for name, prior in chosen.items()]
+    level = LEVEL / len(named)
+    rows = [
+        row_of(name, prior, fits[name], judged[name], scores[name], tested, level) for name, prior in chosen.items()
+    ]
     return Fits(rows, {name: fits[name][0] for name in chosen}, checkpoints)
 
 
@@ -150,6 +154,7 @@ def row_of(
     judged: Sequence[Convergence],
     scores: Sequence[Score],
     tested: Sequence[np.ndarray],
+    level: float,
 ) -> PriorResult:
     """What a comparison knows of a prior.
 
@@ -160,6 +165,7 @@ def row_of(
         judged: how well they converged.
         scores: on the test data of the splits; empty without.
         tested: test targets of the splits in the columns of the predictive means.
+        level: rate of false notes on the noise.
     """
     evidences = [posterior.log_evidence for posterior in fits]
     information = [posterior.feature_information for posterior in fits]
@@ -201,4 +207,5 @@ def row_of(
         caveat=prior.caveat,
         bounds_by_split=tuple(evidence_bounds(evidence) for evidence in evidences),
         lpd_mcse_by_split=tuple(one.mcse for one in scores),
+        noise_notes=noise_notes(fits[0], level),
     )

@@ -116,8 +116,7 @@ def _of_spread(residuals: Residuals, along: np.ndarray, inputs: np.ndarray, data
     first, last = ("in the middle of its range", "at its ends") if direction % 2 else ("where it is low", "high")
     return (
         f"the noise is not of one size: standardised residuals spread by {low:.2f} {first} and {high:.2f} {last}, "
-        f"along {what} (p = {p:.2g}): a transformed y (its log, say), or a bnn.priors.NumPyroPrior with noise that "
-        "varies, would fit"
+        f"along {what} (p = {p:.2g}): likelihood=bnn.HeteroscedasticNoise() would fit"
     )
 
 

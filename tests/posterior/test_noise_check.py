@@ -28,7 +28,7 @@ def fitted(y, prior=NNGP, likelihood=None, **more):
 def test_kind_and_likelihood_are_named():
     assert fitted(ALIKE).noise_notes == ()
     (note,) = fitted(RISING).noise_notes
-    assert "noise that varies" in note
+    assert "HeteroscedasticNoise()" in note
     assert "where it is low" in note
     assert "along x0" in note
     (note,) = fitted(OUTLIERS).noise_notes
@@ -70,14 +70,14 @@ def test_a_comparison_says_it_once_and_keeps_it(compared, tmp_path):
     best = compared.rows[0]
     (reminder,) = noise_reminders(compared.rows)
     assert reminder == f"under {best.name} and 1 of 1 other priors, {best.noise_notes['spread']}"
-    assert str(compared).count("noise that varies") == 1
+    assert str(compared).count("HeteroscedasticNoise()") == 1
     assert compared.verdict.reasons[-1] == reminder
     assert all(row.reliable for row in compared.rows)
     compared.save(tmp_path / "result.nc")
     again = bnn.load(tmp_path / "result.nc")
     assert [row.noise_notes for row in again.rows] == [row.noise_notes for row in compared.rows]
     assert str(again) == str(compared)
-    assert again.report(tmp_path / "page.html").read_text().count("noise that varies") == 1
+    assert again.report(tmp_path / "page.html").read_text().count("HeteroscedasticNoise()") == 1
 
 
 def test_a_fit_shows_it_and_keeps_it(tmp_path):

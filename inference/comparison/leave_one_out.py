@@ -41,7 +41,7 @@ def _pointwise(problem: PartlyObserved, u: Float[Array, "I P D"]) -> Float[Array
         if likelihood.conjugate:
             return process.leave_one_out(problem.Y, problem.noise_variance(values), problem.seen)
         f = process.function(values[problem.prior.function_site])
-        return likelihood.log_prob(problem.of_rows(values), problem.Y, f)
+        return likelihood.log_prob(problem.at_rows(values), problem.Y, f)
 
     return map_over_devices(lambda shared, own: map_each(partial(one, shared), own), len(u))(problem, u)
 

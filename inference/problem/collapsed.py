@@ -125,7 +125,7 @@ class CollapsedProblem(Problem):
         """Of Gaussian noise."""
         return self.likelihood.noise_variance(self.fixed | values)
 
-    def of_rows(self, values: dict[str, Array]) -> dict[str, Array]:
+    def at_rows(self, values: dict[str, Array]) -> dict[str, Array]:
         """The latents and fixed numbers, with what the likelihood needs of the training inputs."""
         return self.likelihood.at_rows(self.fixed | values, self.X)
 
@@ -144,7 +144,7 @@ class CollapsedProblem(Problem):
             return process.log_marginal(self.Y, self.noise_variance(values).astype(self.Y.dtype))
         assert not isinstance(process, PooledProcess)
         f = process.function(values[self.prior.function_site])
-        return jnp.sum(self.likelihood.log_prob(self.of_rows(values), self.Y, f))
+        return jnp.sum(self.likelihood.log_prob(self.at_rows(values), self.Y, f))
 
     def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
         """Gradients of log prior and log likelihood for trajectories whose steps have this angle, radians.
@@ -212,11 +212,11 @@ class CollapsedProblem(Problem):
 
     def pointwise_log_likelihood(self, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
         """``log p(y | f)`` of every row, and of every output on its own where they are independent; nats."""
-        return self.likelihood.pointwise_log_prob(self.of_rows(values), self.Y, f)
+        return self.likelihood.pointwise_log_prob(self.at_rows(values), self.Y, f)
 
     def replicate(self, key: Array, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
         """One draw of y at the training inputs given f."""
-        return self.likelihood.draw(key, self.of_rows(values), f)
+        return self.likelihood.draw(key, self.at_rows(values), f)
 
     def draw_prior(self, key: Array) -> tuple[dict[str, Array], Float[Array, "N C"], Float[Array, "N *C"]]:
         """One draw from the prior: the latents (a network's readout among them), f and y at the training inputs."""

@@ -9,6 +9,8 @@ from scipy.special import logsumexp
 
 import bayes_nn as bnn
 from bayes_nn.data.likelihoods.heteroscedastic import NUGGET, SITE
+from bayes_nn.inference.problem.collapsed import CollapsedProblem
+from bayes_nn.inference.problem.partly_observed import PartlyObserved
 
 NET = bnn.mlp(depth=1, weight_std=1.2, bias_std=0.4)
 FIXED = {"noise_std": 0.3, "variation": 1.0, "lengthscale": 0.7}
@@ -83,6 +85,23 @@ def test_given_f_it_is_scipys_normal_and_predictions_are_mixtures():
     mean, variance = NOISE.predict(None, values, jnp.asarray(f), jnp.full(5, 0.2))
     np.testing.assert_allclose(variance, (0.2 + std**2)[:, None])
     np.testing.assert_array_equal(mean, f)
+
+
+@pytest.mark.parametrize("prior", [bnn.priors.NNGP(NET), bnn.BayesianNetwork(NET, 4)], ids=repr)
+def test_every_prior_takes_it(prior):
+    """The density is scipy's given f; rows that are not seen count for nothing; replicates spread as the noise does."""
+    problem = CollapsedProblem.of(prior, jnp.asarray(X), jnp.asarray(Y[:, None]), NOISE)
+    u = problem.sample_prior(jax.random.key(0))
+    values = problem.values(u)
+    f = np.asarray(problem.draw_function(values, jax.random.key(1))["f"])
+    std = np.asarray(problem.at_rows(values)["noise_std_of_rows"])
+    each = stats.norm.logpdf(Y, f[:, 0], std)
+    assert float(problem.log_likelihood(u)) == pytest.approx(each.sum())
+    seen = np.arange(10) < 6
+    some = PartlyObserved.of_rows(problem, jnp.asarray(seen, float))
+    assert float(some.log_likelihood(u)) == pytest.approx(each[seen].sum())
+    replicates = jax.vmap(lambda key: problem.replicate(key, values, f))(jax.random.split(jax.random.key(2), 4000))
+    np.testing.assert_allclose(np.asarray(replicates).std(axis=0)[:, 0], std, rtol=0.06)
 
 
 def test_parameters_and_latents():

@@ -27,6 +27,7 @@ from .data.class_predictive import ClassPredictive as ClassPredictive
 from .data.encoding import Encoded as Encoded
 from .data.encoding import encode as encode
 from .data.likelihoods.gaussian import Gaussian as Gaussian
+from .data.likelihoods.heteroscedastic import HeteroscedasticNoise as HeteroscedasticNoise
 from .data.likelihoods.labels import Bernoulli as Bernoulli
 from .data.likelihoods.labels import Categorical as Categorical
 from .data.likelihoods.likelihood import Likelihood as Likelihood

@@ -165,6 +165,7 @@ class GaussianProcessMixture(Prior):
     def latents(self, likelihood: Likelihood, X: Float[Array, "N *shape"], outputs: int) -> Latents:
         """All of z: hyperparameters (the noise too), :meth:`shape_latents`, and what a sampled f is linear in."""
         latents = self.hyperparameters() | likelihood.hyperparameter_priors() | self.shape_latents(X.shape[1:])
+        latents |= likelihood.latents_of_rows(len(X))
         return latents if likelihood.conjugate else latents | self.function_weights(X, outputs)
 
     def model(self, likelihood: Likelihood) -> Callable:
@@ -185,7 +186,7 @@ class GaussianProcessMixture(Prior):
             outputs = outputs if Y is None else Y.shape[1]
             latents = self.latents(likelihood, X, outputs)
             sampled = {name: numpyro.sample(name, prior) for name, prior in latents.items()}
-            values = self.numbers() | likelihood.numbers() | sampled
+            values = likelihood.at_rows(self.numbers() | likelihood.numbers() | sampled, X)
             process = self.process(values, X)
             if likelihood.conjugate:
                 collapsed = CollapsedGaussian(process, likelihood.noise_variance(values), X.shape[0], outputs)

@@ -233,7 +233,7 @@ def fit(
         scale = "standardised y" if posterior.dataset.likelihood.scales_targets else "y"
         console.print(f"log evidence of the {scale}: {posterior.log_evidence.estimate}", highlight=False)
     console.print(f"{posterior.prior.name}, {posterior.sampler}: {posterior.convergence.outcome}", highlight=False)
-    show_reasons(posterior.prior.name, posterior.reasons)
+    show_reasons(posterior.prior.name, (*posterior.reasons, *posterior.noise_notes))
     content: Any = tree.to_netcdf(engine="h5netcdf")
     write_file(out, bytes(content))
     console.print(f"Written to [bold]{out}[/]; read it with arviz.from_netcdf")
@@ -250,7 +250,7 @@ def report(
     if isinstance(saved, bnn.Comparison):
         show_comparison(saved)
     elif isinstance(saved, bnn.Posterior):
-        show_reasons(saved.prior.name, saved.reasons)
+        show_reasons(saved.prior.name, (*saved.reasons, *saved.noise_notes))
     console.print(f"\nWritten to [bold]{saved.report(out)}[/]")
 
 

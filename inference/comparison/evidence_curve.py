@@ -110,6 +110,7 @@ class EvidenceCurve:
             "conditional_mcse": [one.mcse for one in added],
             "elpd_loo": [one.elpd for one in self.loo],
             "elpd_loo_se": [one.se for one in self.loo],
+            "elpd_loo_mcse": [one.mcse for one in self.loo],
             "pareto_k": [one.pareto_k for one in self.loo],
         }
         return pd.DataFrame(columns, index=pd.Index(self.sizes, name="rows"))

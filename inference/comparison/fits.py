@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 from bayes_nn.inference.comparison.splits import Split
 from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import fit_dataset
+from bayes_nn.inference.posterior.noise_check import LEVEL, noise_notes
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.inference.sampling.checkpoint import Checkpoint
@@ -180,12 +181,12 @@ def fit_rows(
             tasks.append(Task(prior, split, sampler, own, folder, title if progress and here else False))
     done = map_over_workers(fit_and_score, tasks, client, title="fits" if progress else None)
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
-    rows, posteriors = [], {}
+    rows, posteriors, level = [], {}, LEVEL / len(named)
     for place, (name, prior) in enumerate(chosen.items()):
         own_fits: list[Fitted] = done[place :: len(chosen)]
         scores = [one.score for one in own_fits if one.score is not None]
         fits, judged = [one.posterior for one in own_fits], [one.convergence for one in own_fits]
-        rows.append(row_of(name, prior, fits, judged, scores, tested))
+        rows.append(row_of(name, prior, fits, judged, scores, tested, level))
         posteriors[name] = fits[0]
     return Fits(rows, posteriors, [one.checkpoint for one in done])
 
@@ -197,6 +198,7 @@ def row_of(
     judged: Sequence[Convergence],
     scores: Sequence[Score],
     tested: Sequence[np.ndarray],
+    level: float,
 ) -> PriorResult:
     """What a comparison knows of a prior.
 
@@ -207,6 +209,7 @@ def row_of(
         judged: how well they converged.
         scores: on the test data of the splits; empty without.
         tested: test targets of the splits in the columns of the predictive means.
+        level: rate of false notes on the noise.
     """
     evidences = [posterior.log_evidence for posterior in fits]
     information = [posterior.feature_information for posterior in fits]
@@ -248,4 +251,5 @@ def row_of(
         caveat=prior.caveat,
         bounds_by_split=tuple(evidence_bounds(evidence) for evidence in evidences),
         lpd_mcse_by_split=tuple(one.mcse for one in scores),
+        noise_notes=noise_notes(fits[0], level),
     )

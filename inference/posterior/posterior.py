@@ -20,6 +20,7 @@ from bayes_nn.inference.posterior.diagnostics import fit_section
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
 from bayes_nn.inference.posterior.metric import LearnedMetric, learned_metric
+from bayes_nn.inference.posterior.noise_check import noise_notes
 from bayes_nn.inference.posterior.record import fit_record
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
@@ -141,6 +142,14 @@ class Posterior(Draws):
         of_evidence = self.sampler_evidence.reasons if self.sampler_evidence else ()
         return tuple(dict.fromkeys((*self.convergence.reasons, *of_evidence)))
 
+    @cached_property
+    def noise_notes(self) -> tuple[str, ...]:
+        """What contradicts Gaussian noise, with the likelihood that would fit; empty where nothing does.
+
+        Of all fits to data that a prior with such noise has made, one in a hundred has a note.
+        """
+        return tuple(noise_notes(self).values())
+
     def predict(self, X: Any) -> Predictive | ClassPredictive | MixturePredictive:
         """Predictive distribution of y at new inputs, on the user's scale.
 
@@ -213,6 +222,7 @@ class Posterior(Draws):
         if self.sampler_evidence is not None:
             facts.insert(0, ("log evidence", self.sampler_evidence.estimate))
             details = self.sampler_evidence.details
+        facts += [("residuals", note) for note in self.noise_notes]
         return write_fit_report(fit_section(self.prior.name, self.record, details, self.reasons, facts), Path(path))
 
     def save(self, path: str | Path) -> Path:
@@ -237,7 +247,8 @@ class Posterior(Draws):
         }
         evidence = {"log evidence": self.sampler_evidence.estimate} if self.sampler_evidence else {}
         distrusted = {"reasons": "; ".join(self.reasons)} if self.reasons else {}
-        return as_pairs(f"Posterior of {self.prior.name}", known | evidence | distrusted)
+        noted = {"residuals": "; ".join(self.noise_notes)} if self.noise_notes else {}
+        return as_pairs(f"Posterior of {self.prior.name}", known | evidence | distrusted | noted)
 
 
 def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:

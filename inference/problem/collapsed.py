@@ -125,6 +125,10 @@ class CollapsedProblem(Problem):
         """Of Gaussian noise."""
         return self.likelihood.noise_variance(self.fixed | values)
 
+    def at_rows(self, values: dict[str, Array]) -> dict[str, Array]:
+        """The latents and fixed numbers, with what the likelihood needs of the training inputs."""
+        return self.likelihood.at_rows(self.fixed | values, self.X)
+
     def log_likelihood(self, u: Float[Array, " D"]) -> Float[Array, ""]:
         """``log p(y | z)`` in nats, the readout or f integrated out where possible; -inf where it fails."""
         log_likelihood = self.log_likelihood_of(self.values(u))
@@ -140,7 +144,7 @@ class CollapsedProblem(Problem):
             return process.log_marginal(self.Y, self.noise_variance(values).astype(self.Y.dtype))
         assert not isinstance(process, PooledProcess)
         f = process.function(values[self.prior.function_site])
-        return jnp.sum(self.likelihood.log_prob(self.fixed | values, self.Y, f))
+        return jnp.sum(self.likelihood.log_prob(self.at_rows(values), self.Y, f))
 
     def gradients(self, u: Float[Array, " D"], angle: Array) -> tuple[Float[Array, " D"], Float[Array, " D"]]:
         """Gradients of log prior and log likelihood for trajectories whose steps have this angle, radians.
@@ -175,7 +179,9 @@ class CollapsedProblem(Problem):
 
     def predict(self, X_new: Float[Array, "T *shape"], values: dict[str, Array], key: Array) -> Any:
         """The predictive distribution of y at new inputs given z, as :meth:`Likelihood.predict` gives it."""
-        return self.likelihood.predict(key, self.fixed | values, *self._function_at(X_new, values))
+        noise_key = jax.random.fold_in(key, 1)
+        at_new = self.likelihood.at_new_rows(noise_key, self.fixed | values, self.X, X_new)
+        return self.likelihood.predict(key, at_new, *self._function_at(X_new, values))
 
     def _function_at(self, X_new: Array, values: dict[str, Array]) -> tuple[Float[Array, "T C"], Float[Array, " T"]]:
         """Mean and variance of f at new inputs given z and the data."""
@@ -206,11 +212,11 @@ class CollapsedProblem(Problem):
 
     def pointwise_log_likelihood(self, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
         """``log p(y | f)`` of every row, and of every output on its own where they are independent; nats."""
-        return self.likelihood.pointwise_log_prob(self.fixed | values, self.Y, f)
+        return self.likelihood.pointwise_log_prob(self.at_rows(values), self.Y, f)
 
     def replicate(self, key: Array, values: dict[str, Array], f: Float[Array, "N C"]) -> Float[Array, "N *C"]:
         """One draw of y at the training inputs given f."""
-        return self.likelihood.draw(key, self.fixed | values, f)
+        return self.likelihood.draw(key, self.at_rows(values), f)
 
     def draw_prior(self, key: Array) -> tuple[dict[str, Array], Float[Array, "N C"], Float[Array, "N *C"]]:
         """One draw from the prior: the latents (a network's readout among them), f and y at the training inputs."""

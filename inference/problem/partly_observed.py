@@ -44,4 +44,4 @@ class PartlyObserved(CollapsedProblem):
         if self.likelihood.conjugate:
             return process.log_marginal_of_rows(self.Y, self.noise_variance(values).astype(self.Y.dtype), self.seen)
         f = process.function(values[self.prior.function_site])
-        return jnp.vdot(self.seen, self.likelihood.log_prob(self.fixed | values, self.Y, f))
+        return jnp.vdot(self.seen, self.likelihood.log_prob(self.at_rows(values), self.Y, f))

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayes_nn.inference.verdict.decision import Case, decide
 from bayes_nn.inference.verdict.mixture import feature_free_mixture
+from bayes_nn.inference.verdict.noise_reminders import noise_reminders
 from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.inference.verdict.rungs import best, climbed
 from bayes_nn.inference.verdict.share import shares
@@ -47,13 +48,14 @@ def judge(
         raise ValueError(f"margin is in nats per test point and not negative; got {margin}")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is a rate between 0 and 1; got {level}")
+    noise = noise_reminders(rows)
     networks = [row for row in rows if row.learns_features and not row.peeks]
     nngps = [row for row in rows if row.kind == "NNGP"]
     missing = [what for what, found in (("a BayesianNetwork", networks), ("an NNGP", nngps)) if not found]
     if missing:
         return Verdict(
             "undecided",
-            reasons=(f"the candidates lack {' and '.join(missing)}",),
+            reasons=(f"the candidates lack {' and '.join(missing)}", *noise),
             what_would_settle_it=("compare the priors of bnn.ladder(net, width)",),
         )
     network, nngp = best(networks), best(nngps)
@@ -72,7 +74,7 @@ def judge(
         "nats_on_shape_mcse": network.nats_on_shape_mcse,
     }
     if not network.lpd_test:
-        return Verdict("undecided", **known, reasons=("no test data: pass X_test and y_test, or splits=5",))
+        return Verdict("undecided", **known, reasons=("no test data: pass X_test and y_test, or splits=5", *noise))
     stand = [(rung, [standing(network, row, train_rows, margin) for row in group]) for rung, group in rungs]
     every = {one.row.name: one for _, group in stand for one in group}
     mixture = feature_free_mixture(rows)
@@ -87,7 +89,7 @@ def judge(
     decision = decide(case)
     explanation = every.get(decision.explained_by)
     involved = [network, *([explanation.row] if explanation else [])]
-    reasons = (*decision.reasons, *_reminders(involved, len(network.lpd_test)))
+    reasons = (*decision.reasons, *_reminders(involved, len(network.lpd_test)), *noise)
     return Verdict(
         decision.outcome,
         **known,

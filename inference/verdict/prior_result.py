@@ -54,6 +54,7 @@ class PriorResult:
         nats_on_shape_mcse: its Monte-Carlo error.
         lpd_mcse_by_split: Monte-Carlo error of the mean log predictive density in every split, nats per test point;
             empty without test data.
+        noise_notes: what in the first split contradicts Gaussian noise, by kind; empty where nothing does.
 
     Example:
         >>> import bayes_nn as bnn, numpy as np
@@ -94,6 +95,7 @@ class PriorResult:
     nats_on_scale: float = 0.0
     nats_on_shape: float = float("nan")
     nats_on_shape_mcse: float = float("nan")
+    noise_notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def log_evidence(self) -> float:

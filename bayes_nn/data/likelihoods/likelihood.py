@@ -87,6 +87,22 @@ class Likelihood(abc.ABC):
             raise ValueError(f"{self} needs a value of {name}")
         return jnp.asarray(own)
 
+    def latents_of_rows(self, rows: int) -> dict[str, dist.Distribution]:
+        """Standard-normal latents of the noise besides its parameters, by site name; none where it is alike everywhere.
+
+        Args:
+            rows: of the training data.
+        """
+        return {}
+
+    def at_rows(self, values: Values, X: Float[Array, "N *shape"]) -> Values:
+        """The values with what :meth:`distribution` needs of the training inputs; as they are where that is nothing."""
+        return values
+
+    def at_new_rows(self, key: Array, values: Values, X: Array, X_new: Float[Array, "T *shape"]) -> Values:
+        """The values with what :meth:`predict` needs of new inputs, drawn given the latents; likewise."""
+        return values
+
     def of_targets(self, *ys: Any) -> Self:
         """The likelihood with its classes found in the targets, where y is a label and they are not named.
 

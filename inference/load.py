@@ -4,13 +4,14 @@ from pathlib import Path
 
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.comparison.sweep import Sweep
 from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.runtime.sealed_file import kind_of
 
 
-def load(path: str | Path) -> Comparison | Posterior:
-    """Read what :meth:`Comparison.save` or :meth:`Posterior.save` wrote.
+def load(path: str | Path) -> Comparison | Sweep | Posterior:
+    """Read what :meth:`Comparison.save`, :meth:`Sweep.save` or :meth:`Posterior.save` wrote.
 
     Args:
         path: the file.
@@ -26,6 +27,8 @@ def load(path: str | Path) -> Comparison | Posterior:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
+    if kind_of(path) == storage.SWEEP:
+        return Sweep.load(path)
     if kind_of(path) == saved_posterior.KIND:
         return Posterior(**saved_posterior.read(path))
     return Comparison(**storage.read(path))

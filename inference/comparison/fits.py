@@ -1,5 +1,9 @@
-"""Fits of several priors to several splits, their scores on test data, and the rows that a comparison has for them."""
+"""Fits of several priors to several splits, their scores on test data, and the rows that a comparison has for them.
 
+Every fit that has ended is told of by a line of Python's logging at the level of information.
+"""
+
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +25,8 @@ from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
 from bayes_nn.inference.verdict.prior_result import PriorResult
 from bayes_nn.priors.prior import Prior
+
+_LOG = logging.getLogger(__name__)
 
 
 class Score(NamedTuple):
@@ -131,6 +137,7 @@ def fit_rows(
                 checkpoint=None if checkpoint is None else Path(checkpoint) / folder,
                 progress=title if progress else False,
             )
+            _LOG.info("%s: log evidence %s, %.1f s", title, posterior.log_evidence.estimate, posterior.seconds)
             checkpoints.append(kept)
             fits[name].append(posterior)
             if split.test_inputs is None:

@@ -1,6 +1,5 @@
 """The command line ``bayes-nn``: commands, their options, tables from files, and what is printed."""
 
-from bayes_nn.cli import atlas_command
 from bayes_nn.cli.commands import app, main
 
-__all__ = ["app", "atlas_command", "main"]
+__all__ = ["app", "main"]

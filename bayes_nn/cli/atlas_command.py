@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 import bayes_nn as bnn
-from bayes_nn.cli.commands import app
+from bayes_nn.cli.documents import plain
 from bayes_nn.cli.options import (
     PRIORS,
     IslandsOfSMCAlone,
@@ -23,13 +24,14 @@ from bayes_nn.cli.options import (
     named_likelihood,
     whole_numbers,
 )
-from bayes_nn.cli.printing import console
-from bayes_nn.cli.running import INTERRUPTED, runs
+from bayes_nn.cli.running import INTERRUPTED
+
+if TYPE_CHECKING:
+    from bayes_nn.cli.screen import Screen
 
 
-@app.command()
-@runs
 def atlas(
+    screen: "Screen",
     data: Annotated[
         list[str],
         typer.Argument(
@@ -67,7 +69,7 @@ def atlas(
     likelihood: Likelihood = "gaussian",
     seed: Seed = 0,
     keep_duplicates: KeepDuplicates = False,
-) -> None:
+) -> Path:
     """Ask of many data sets, at several depths, widths and activations, what explains the network's gain.
 
     Every data set, architecture and width is a cell: a comparison by five folds, computed by one worker. Workers may
@@ -86,7 +88,7 @@ def atlas(
         for name in activation.split(",")
         for layers in whole_numbers(depth, "--depth")
     ]
-    sets = [_data_set(one, target, likelihood, noise_std, keep_duplicates) for one in data]
+    sets = [_data_set(one, target, likelihood, noise_std, keep_duplicates, screen) for one in data]
     try:
         with _client_of(scheduler) as client:
             found = bnn.inference.atlas(
@@ -98,11 +100,14 @@ def atlas(
     except KeyboardInterrupt:
         typer.echo(f"interrupted; what is done is in {out}: the same command goes on from there", err=True)
         sys.exit(INTERRUPTED)
-    console.print(str(found), markup=False, highlight=False)
+    screen.show(escape(str(found)))
+    files = [out / "table.csv"]
     if len(found.outcomes):
-        found.plot().savefig(out / "atlas.png", dpi=150)
-        found.report(out / "report.html")
-        console.print(f"\nWritten to [bold]{out}[/]: table.csv, atlas.png, report.html, and cells/")
+        files += [out / "atlas.png", found.report(out / "report.html")]
+        found.plot().savefig(files[1], dpi=150)
+        screen.show(f"\nWritten to [bold]{escape(str(out))}[/]: table.csv, atlas.png, report.html, and cells/")
+    screen.answer(plain({"table": found.table.reset_index().to_dict("records"), "files": files}))
+    return files[-1]
 
 
 @contextmanager
@@ -118,7 +123,7 @@ def _client_of(scheduler: str | None) -> Iterator[Any]:
 
 
 def _data_set(
-    data: str, target: str, likelihood: str, noise_std: float | None, keep_duplicates: bool
+    data: str, target: str, likelihood: str, noise_std: float | None, keep_duplicates: bool, screen: "Screen"
 ) -> "bnn.inference.DataSet":
     """A bundled data set by its name, or a file read as the other commands read it."""
     from bayes_nn.cli.columns import TrainingTable
@@ -135,5 +140,5 @@ def _data_set(
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
     for note in table.notes:
-        console.print(f"{path.name}: {note}", markup=False, highlight=False, soft_wrap=True)
+        screen.show(escape(f"{path.name}: {note}"))
     return bnn.inference.DataSet(path.stem, table.X, table.y, chosen, "keep" if keep_duplicates else "error")

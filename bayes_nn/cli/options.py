@@ -3,8 +3,6 @@
 Nothing here imports JAX or pandas before a value is asked for, so that ``--help`` and completion answer at once.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import bayes_nn as bnn
-from bayes_nn.cli.printing import console
+from bayes_nn.cli.screen import Screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +89,11 @@ LIKELIHOODS = {
 Likelihood = Annotated[str, typer.Option(help=f"How y depends on the function: {', '.join(LIKELIHOODS)}.")]
 
 
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors; no progress either.")]
+OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in the browser in the end.")]
+
+
 def with_table(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say which table to read and how; it takes the table as its first argument."""
     _, *own = inspect.signature(command).parameters.values()
@@ -99,13 +102,42 @@ def with_table(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(**given: Any) -> Any:
         reading = {option.name: given.pop(option.name) for option in shared}
-        return command(_chosen_table(named_likelihood(given["likelihood"], None), **reading), **given)
+        table = _chosen_table(named_likelihood(given["likelihood"], None), **reading)
+        given["screen"].note(*table.notes)
+        return command(table, **given)
 
-    del wrapped.__wrapped__  # type: ignore[attr-defined]
-    options = [*shared, *own]
-    wrapped.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {option.name: option.annotation for option in options}
-    return wrapped
+    return _taking(wrapped, [*shared, *own])
+
+
+def with_screen(command: Callable[..., Path]) -> Callable[..., None]:
+    """Give a command the options that say what is printed; it takes a screen by that name, and returns its page."""
+    own = [option for option in inspect.signature(command).parameters.values() if option.name != "screen"]
+    shared = list(inspect.signature(_chosen_screen).parameters.values())
+
+    @functools.wraps(command)
+    def wrapped(open_page: bool, **given: Any) -> None:
+        chosen = {option.name: given.pop(option.name) for option in shared if option.name in given}
+        with _chosen_screen(**chosen) as screen:
+            page = command(screen=screen, **given)
+        if open_page:
+            import webbrowser
+
+            webbrowser.open(page.resolve().as_uri())
+
+    return _taking(wrapped, [*own, *shared])
+
+
+def _taking(command: Callable[..., Any], options: list[inspect.Parameter]) -> Callable[..., Any]:
+    """The command, for which Typer finds these options."""
+    del command.__wrapped__  # type: ignore[attr-defined]
+    named = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in options]
+    command.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in options}
+    return command
+
+
+def _chosen_screen(as_json: AsJSON = False, quiet: Quiet = False, open_page: OpenPage = False) -> Screen:
+    return Screen(as_json, quiet)
 
 
 def _chosen_table(
@@ -118,16 +150,13 @@ def _chosen_table(
     encoding: Encoding = None,
     missing: Missing = None,
     keep_columns: KeepColumns = False,
-) -> TrainingTable:
-    """The table of a command, and a line on the screen for each thing that was done to it."""
+) -> "TrainingTable":
+    """The table of a command."""
     from bayes_nn.cli.columns import TrainingTable
     from bayes_nn.cli.files import read_table
 
     frame = read_table(data, delimiter, decimal, thousands, encoding)
-    table = TrainingTable.of(frame, target, likelihood, missing, keep_columns)
-    for note in table.notes:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
-    return table
+    return TrainingTable.of(frame, target, likelihood, missing, keep_columns)
 
 
 def named_priors(names: list[str], net: bnn.Serial, widths: list[int]) -> list[bnn.priors.Prior]:
@@ -184,8 +213,8 @@ def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
 
 
 def training_and_test(
-    table: TrainingTable, test_fraction: float, seed: int
-) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]:
+    table: "TrainingTable", test_fraction: float, seed: int
+) -> "tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]":
     """X, y, X_test and y_test of a table, rows held out at random.
 
     Raises:

@@ -1,7 +1,7 @@
 """Stable codes of what may fail a fit or its evidence, with what to do about each.
 
 B1xx concern draws, B2xx evidences. A code keeps its meaning for good: new ones are added, none is used again.
-``docs/diagnostics.md`` has a paragraph for each.
+:mod:`bayes_nn.runtime.diagnostic_paragraphs` and ``docs/diagnostics.md`` have a paragraph for each.
 """
 
 import re
@@ -51,7 +51,8 @@ DIAGNOSTICS = {
     "B210": Diagnostic("an approximation around one peak", 'Use method="smc" or "replica_exchange".'),
     "B211": Diagnostic("nested sampling did not end", "Raise max_seconds, or use another method."),
 }
-_CODE = re.compile(r"\[(B\d{3})\]")
+#: A code in a text.
+CODE = re.compile(r"\[(B\d{3})\]")
 
 
 def coded(code: str, reason: str) -> str:
@@ -82,4 +83,4 @@ def codes_in(reasons: Iterable[str]) -> list[str]:
         >>> codes_in(["the islands disagree [B201]", "R-hat 1.2 [B101]", "again [B201]"])
         ['B101', 'B201']
     """
-    return sorted({code for reason in reasons for code in _CODE.findall(reason) if code in DIAGNOSTICS})
+    return sorted({code for reason in reasons for code in CODE.findall(reason) if code in DIAGNOSTICS})

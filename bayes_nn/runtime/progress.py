@@ -1,6 +1,7 @@
 """What a user is told of long work: a bar, or a line now and then, and a warning where it has not converged."""
 
 import html
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 #: Told the fraction of the work that is done, and a short text.
 Report = Callable[[float, str], None]
 #: Seconds between two lines where neither a terminal nor a notebook shows a bar, and two updates of a notebook's bar.
 SECONDS_BETWEEN_LINES, SECONDS_BETWEEN_UPDATES = 10.0, 0.25
+#: Seconds over which a terminal's bar measures the pace; fraction of the work that has to be done to speak of it.
+SECONDS_OF_SPEED, KNOWN_PACE = 300.0, 0.02
 
 
 class ConvergenceWarning(UserWarning):
@@ -28,9 +31,10 @@ class ConvergenceWarning(UserWarning):
 
 @contextmanager
 def progress_bar(title: str, *, enabled: bool = True) -> Iterator[Report]:
-    """Show how far the body is: one bar on a terminal or in a notebook, else a line on standard error every 10 s.
+    """Show how far the body is and how long it may still take: a bar, or a line on standard error every 10 s.
 
-    The bar goes when the body ends. Work of less than 10 s writes no line.
+    A terminal or a notebook shows the bar, which goes when the body ends. The 10 s are counted over bodies that follow
+    each other, so that many short ones are told of too; work of less than 10 s altogether writes no line.
 
     Args:
         title: what is running.
@@ -63,8 +67,10 @@ def _terminal_bar(title: str, console: Console) -> Iterator[Report]:
         BarColumn(),
         TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=SECONDS_OF_SPEED) as bar:
         task = bar.add_task(title, total=1.0, text="compiling")
         yield lambda fraction, text: bar.update(task, completed=min(fraction, 1.0), text=text)
 
@@ -79,16 +85,19 @@ class _State:
     started: float = field(default_factory=lambda: time.monotonic())
 
     @property
-    def elapsed(self) -> str:
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-        return f"{minutes}:{seconds:02}"
+    def times(self) -> str:
+        """Time that has gone, and that is left if the work goes on at its mean pace so far."""
+        gone = time.monotonic() - self.started
+        if not KNOWN_PACE <= self.fraction < 1.0:
+            return _clock(gone)
+        return f"{_clock(gone)}, about {_clock(gone * (1.0 / self.fraction - 1.0))} left"
 
     def __repr__(self) -> str:
-        return f"{self.title}: {self.fraction:.0%}, {self.text}, {self.elapsed}"
+        return f"{self.title}: {self.fraction:.0%}, {self.text}, {self.times}"
 
     def _repr_html_(self) -> str:
         bar = f'<progress max="1" value="{self.fraction:.3f}"></progress>'
-        return f"<div><b>{html.escape(self.title)}</b> {bar} {html.escape(self.text)} {self.elapsed}</div>"
+        return f"<div><b>{html.escape(self.title)}</b> {bar} {html.escape(self.text)} {self.times}</div>"
 
 
 @contextmanager
@@ -112,14 +121,45 @@ def _notebook_bar(title: str) -> Iterator[Report]:
         handle.update(HTML(""))
 
 
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+@dataclass
+class _Silence:
+    """Since when no line has been written, and when work was last heard of."""
+
+    since: float = -math.inf
+    heard: float = -math.inf
+
+    def begins(self) -> None:
+        """Work begins: silence is counted from now, unless other work has ended just before."""
+        now = time.monotonic()
+        if not 0.0 <= now - self.heard < SECONDS_BETWEEN_LINES:
+            self.since = now
+        self.heard = now
+
+    def is_long(self) -> bool:
+        """Whether it is time for a line, from which silence is then counted."""
+        self.heard = time.monotonic()
+        if self.heard - self.since < SECONDS_BETWEEN_LINES:
+            return False
+        self.since = self.heard
+        return True
+
+
+#: Of this process, whichever work is told of.
+_SILENCE = _Silence()
+
+
 def _lines(title: str) -> Report:
-    state, written = _State(title), time.monotonic()
+    state = _State(title)
+    _SILENCE.begins()
 
     def report(fraction: float, text: str) -> None:
-        nonlocal written
         state.fraction, state.text = min(fraction, 1.0), text
-        if time.monotonic() - written >= SECONDS_BETWEEN_LINES:
-            written = time.monotonic()
+        if _SILENCE.is_long():
             print(state, file=sys.stderr, flush=True)
 
     return report

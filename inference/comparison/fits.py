@@ -1,5 +1,9 @@
-"""Fits of several priors to several splits, their scores on test data, and the rows that a comparison has for them."""
+"""Fits of several priors to several splits, their scores on test data, and the rows that a comparison has for them.
 
+Every fit that has ended is told of by a line of Python's logging at the level of information.
+"""
+
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +147,9 @@ def fit_and_score(task: Task) -> Fitted:
         task.prior, split.train, task.sampler, task.key, checkpoint=task.checkpoint, progress=task.progress
     )
     _ = posterior.log_evidence, posterior.feature_information  # computed where the fit is, and kept by the posterior
+    logging.getLogger(__name__).info(
+        "%s: %s, %.1f s", task.progress, posterior.log_evidence.estimate, posterior.seconds
+    )
     if split.test_inputs is None:
         return Fitted(posterior, posterior.convergence, None, kept)
     return Fitted(posterior, posterior.convergence_at(split.test_inputs), score(posterior, split), kept)

@@ -1,7 +1,7 @@
 """The page on a comparison: what is known of its rows, its verdict and its fits, brought together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from bayes_nn.inference.report.page import KernelScores, Page
 from bayes_nn.inference.verdict.mixture import describe_mixture
 from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
 from bayes_nn.inference.verdict.sentences import in_two_sentences
-from bayes_nn.inference.verdict.short_names import short_names
+from bayes_nn.inference.verdict.short_names import short_names, shortened
 from bayes_nn.inference.verdict.verdict import Verdict
 
 
@@ -51,22 +51,24 @@ def page_of(
         contradictions.append(
             f"the best by leave-one-out, {loo.index[0]}, is not the best by evidence, {comparable[0]}"
         )
+    listed = {f"{row.name}: {reason}" for row in rows for reason in row.reasons}
+    own = tuple(reason for reason in verdict.reasons if reason not in listed)
     return Page(
-        verdict=asdict(verdict),
+        verdict=_shortened_parts(asdict(replace(verdict, reasons=own)), short),
         table=table.join(bounds).reset_index().to_dict("records"),
         reasons=[(row.name, reason) for row in rows for reason in row.reasons],
         code_lengths=[row.name for row in rows if row.method == CODE_LENGTH],
         approximations=[(row.name, row.approximation) for row in rows if row.approximation],
         peeking=[row.name for row in rows if row.peeks],
         accuracy="accuracy" in table,
-        mixture=describe_mixture(feature_free),
+        mixture=shortened(describe_mixture(feature_free), short),
         kernels=_kernels(features),
         features=None if features is None else figure_of_features(features),
-        sentences=_shortened(in_two_sentences(verdict), short),
+        sentences=shortened(in_two_sentences(verdict), short),
         short=short,
         shared=shared,
         information=[_information(row) for row in rows if row.feature_information != 0.0],
-        contradictions=contradictions,
+        contradictions=[shortened(one, short) for one in contradictions],
         fits=sections,
         loo=loo,
         loo_failure=loo_failure,
@@ -75,11 +77,14 @@ def page_of(
     )
 
 
-def _shortened(text: str, short: dict[str, str]) -> str:
-    """The text with short names; the longest first, since a name may begin with another."""
-    for name in sorted(short, key=len, reverse=True):
-        text = text.replace(name, short[name])
-    return text
+def _shortened_parts(parts: dict[str, Any], short: Mapping[str, str]) -> dict[str, Any]:
+    """The texts among the parts, and in tuples of them, with short names."""
+    made: dict[str, Any] = {}
+    for name, part in parts.items():
+        made[name] = shortened(part, short) if isinstance(part, str) else part
+        if isinstance(part, tuple) and all(isinstance(one, str) for one in part):
+            made[name] = tuple(shortened(one, short) for one in part)
+    return made
 
 
 def _evidence_of(row: PriorResult) -> list[tuple[str, str]]:

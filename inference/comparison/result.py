@@ -21,7 +21,7 @@ from bayes_nn.inference.features.alignment import kernel_alignment
 from bayes_nn.inference.features.feature_record import feature_record
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.report.evidence_plot import plot_evidence
-from bayes_nn.inference.report.page import write_report
+from bayes_nn.inference.report.page import Page, write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
 from bayes_nn.inference.report.waterfall_plot import plot_waterfall
 from bayes_nn.inference.sampling.sampler import Sampler
@@ -210,7 +210,12 @@ class Comparison:
         For readers in a hurry it has the outcome and the waterfall, for users the table, predictions and features, for
         statisticians ArviZ's diagnostics of every fit of the first split.
         """
-        page = page_of(
+        return write_report(self.page, Path(path))
+
+    @cached_property
+    def page(self) -> Page:
+        """What the report shows."""
+        return page_of(
             self.rows,
             self.table,
             self.verdict,
@@ -227,7 +232,6 @@ class Comparison:
             n_train=self.n_train,
             standardized=self.standardized,
         )
-        return write_report(page, Path(path))
 
     def save(self, path: str | Path) -> Path:
         """Write everything but the posteriors to a NetCDF file and return its path; :func:`bayes_nn.load` reads it.
@@ -237,8 +241,13 @@ class Comparison:
         Raises:
             OSError: naming the folder and the reason, if it cannot be written; the file that was there then stays.
         """
+        return storage.write(Path(path), *self.kept)
+
+    @property
+    def kept(self) -> tuple[Any, ...]:
+        """What a file has of it: the arguments of :func:`bayes_nn.inference.comparison.storage.tree_of`."""
         what = self.rows, self.y_test, self.n_train, self.standardized, self.settings, self.provenance
-        return storage.write(Path(path), *what, str(self.verdict), self.fit_records, self.features)
+        return *what, str(self.verdict), self.fit_records, self.features
 
     def __str__(self) -> str:
         parts = self.table.round(3).to_string(), describe_mixture(self.feature_free), str(self.verdict)

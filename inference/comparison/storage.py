@@ -1,4 +1,4 @@
-"""Comparisons as NetCDF files: one group per prior, numbers as variables, the rest as attributes.
+"""Comparisons and sweeps as NetCDF files: a group per prior, numbers as variables, the rest as attributes.
 
 The files are sealed, so that the NetCDF library sees no byte that is not as it was written.
 """
@@ -20,6 +20,8 @@ from bayes_nn.runtime.workers import without_workers
 
 #: Number of the layout, raised whenever it changes.
 LAYOUT = 3
+#: Kind of a file with several comparisons.
+SWEEP = "sweep"
 _ARRAYS = ("lpd_test", "test_mean", "test_std")
 _TUPLES = (
     "log_evidence_by_split",
@@ -31,8 +33,45 @@ _TUPLES = (
 )
 
 
-def write(
-    path: Path,
+def write(path: Path, *what: Any) -> Path:
+    """Write what a comparison found, and return the path.
+
+    Args:
+        path: where to write; missing folders are made.
+        what: as :func:`tree_of` takes it.
+
+    Raises:
+        OSError: naming the folder and the reason, if it cannot be written.
+    """
+    return _write(path, "comparison", tree_of(*what))
+
+
+def write_sweep(path: Path, table: Sequence[dict[str, Any]], trees: Mapping[str, xr.DataTree]) -> Path:
+    """Write a sweep, and return the path.
+
+    Args:
+        path: where to write; missing folders are made.
+        table: its records.
+        trees: of its comparisons, by the name of the architecture.
+
+    Raises:
+        OSError: naming the folder and the reason, if it cannot be written.
+    """
+    root = xr.Dataset(attrs={"table": json.dumps(table), "architectures": json.dumps(list(trees))})
+    parts = {f"architecture_{number}": tree for number, tree in enumerate(trees.values())}
+    return _write(path, SWEEP, xr.DataTree(root, children=parts))
+
+
+def _write(path: Path, kind: str, tree: xr.DataTree) -> Path:
+    packed = {
+        node.path: {name: {"zlib": True} for name, one in node.data_vars.items() if one.ndim} for node in tree.subtree
+    }
+    with without_workers():
+        content: Any = tree.to_netcdf(engine="h5netcdf", encoding=packed)
+    return write_sealed(path, kind, LAYOUT, bytes(content))
+
+
+def tree_of(
     rows: Sequence[PriorResult],
     y_test: Sequence[Float[np.ndarray, "T C"]],
     n_train: int,
@@ -42,11 +81,10 @@ def write(
     verdict: str,
     records: Mapping[str, xr.DataTree],
     features: xr.Dataset | None,
-) -> Path:
-    """Write what a comparison found, and return the path.
+) -> xr.DataTree:
+    """What a comparison found.
 
     Args:
-        path: where to write; missing folders are made.
         rows: one per prior.
         y_test: targets of the test points, one array per split.
         n_train: training rows of a split.
@@ -56,9 +94,6 @@ def write(
         verdict: for readers of the file; it is not read back.
         records: of the draws of the first split, by name.
         features: what the features of the judged network became, or None.
-
-    Raises:
-        OSError: naming the folder and the reason, if it cannot be written.
     """
     groups = {}
     split = np.concatenate([np.full(len(y), i) for i, y in enumerate(y_test)] or [np.zeros(0, int)])
@@ -88,13 +123,7 @@ def write(
             groups |= {f"draws/fit_{number}/{name}": group.to_dataset() for name, group in kept.children.items()}
     if features is not None:
         groups["features"] = features
-    tree = xr.DataTree.from_dict({"/": xr.Dataset(root, attrs=attributes), **groups})
-    packed = {
-        node.path: {name: {"zlib": True} for name, one in node.data_vars.items() if one.ndim} for node in tree.subtree
-    }
-    with without_workers():
-        content: Any = tree.to_netcdf(engine="h5netcdf", encoding=packed)
-    return write_sealed(path, "comparison", LAYOUT, bytes(content))
+    return xr.DataTree.from_dict({"/": xr.Dataset(root, attrs=attributes), **groups})
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -106,10 +135,31 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: if the file is damaged, of another version or not a saved comparison.
     """
-    remedy = "restore it from a copy, or run the comparison again"
-    content = io.BytesIO(read_sealed(path, "comparison", LAYOUT, remedy))
+    return _found_in(_read(path, "comparison"))
+
+
+def read_sweep(path: Path) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """What :func:`write_sweep` wrote: the table, and what :func:`read` gives of every comparison.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if the file is damaged, of another version or not a saved sweep.
+    """
+    tree = _read(path, SWEEP)
+    names = enumerate(json.loads(tree.attrs["architectures"]))
+    return json.loads(tree.attrs["table"]), {name: _found_in(tree[f"architecture_{n}"]) for n, name in names}
+
+
+def _read(path: Path, kind: str) -> Any:
+    remedy = f"restore it from a copy, or run the {kind} again"
+    content = io.BytesIO(read_sealed(path, kind, LAYOUT, remedy))
     with without_workers():
-        tree: Any = xr.load_datatree(content, engine="h5netcdf")
+        return xr.load_datatree(content, engine="h5netcdf")
+
+
+def _found_in(tree: Any) -> dict[str, Any]:
     split = tree["split"].values
 
     def cut(values: np.ndarray) -> list[np.ndarray]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import pandas as pd
 from jaxtyping import Array
 from matplotlib.figure import Figure
 
 from bayes_nn.architecture.serial import Serial, checked_net, checked_width
+from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.compare import compare
 from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.report.page import write_sweep_report
 from bayes_nn.inference.report.sweep_plot import plot_sweep
 from bayes_nn.priors.ladder import ladders
 from bayes_nn.priors.prior import Prior
@@ -41,6 +44,60 @@ class Sweep:
     def plot(self) -> Figure:
         """Log Bayes factor, test gain and feature information against the width, a line for every architecture."""
         return plot_sweep(self.table)
+
+    @property
+    def n_train(self) -> int:
+        """Training rows of a split."""
+        return next(iter(self.comparisons.values())).n_train
+
+    @property
+    def outcome(self) -> str:
+        """The verdicts in a sentence: how often each came out.
+
+        Example:
+            >>> Sweep(pd.DataFrame({"verdict": ["undecided"] * 2 + ["explained by scale"]}), {}).outcome
+            'Of 3 architectures and widths: undecided at 2, explained by scale at 1.'
+        """
+        counts = self.table.verdict.value_counts()
+        if len(counts) == 1:
+            return f"At {'every width' if len(self.table) > 1 else 'the one width'}: {counts.index[0]}."
+        found = ", ".join(f"{verdict} at {count}" for verdict, count in counts.items())
+        return f"Of {len(self.table)} architectures and widths: {found}."
+
+    def report(self, path: str | Path) -> Path:
+        """Write a self-contained HTML page and return its path; after a reload it is the same.
+
+        It has the verdict at every width and the comparison of every architecture; ArviZ's diagnostics of the fits are
+        on the pages of :attr:`comparisons`.
+
+        Raises:
+            OSError: naming the folder and the reason, if it cannot be written.
+        """
+        pages = {name: comparison.page for name, comparison in self.comparisons.items()}
+        table = self.table.reset_index().to_dict("records")
+        return write_sweep_report(self.outcome, table, self.plot(), pages, Path(path))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table and the comparisons, without posteriors, to a NetCDF file and return its path.
+
+        :func:`bayes_nn.load` reads it.
+
+        Raises:
+            OSError: naming the folder and the reason, if it cannot be written; the file that was there then stays.
+        """
+        trees = {name: storage.tree_of(*comparison.kept) for name, comparison in self.comparisons.items()}
+        return storage.write_sweep(Path(path), self.table.reset_index().to_dict("records"), trees)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What :meth:`save` wrote.
+
+        Raises:
+            ValueError: if the file is damaged, of another version or not a saved sweep.
+        """
+        records, comparisons = storage.read_sweep(path)
+        table = pd.DataFrame(records).set_index(["architecture", "width"])
+        return cls(table, {name: Comparison(**found) for name, found in comparisons.items()})
 
     def __str__(self) -> str:
         return self.table.round(3).to_string()

@@ -1,18 +1,21 @@
 """A self-contained HTML page on a comparison."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+import markupsafe
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from bayes_nn.inference.report.figure import as_data_uri
 from bayes_nn.inference.report.fit_section import FitSection, pictures_of
-from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
+from bayes_nn.runtime.diagnostic_codes import CODE, DIAGNOSTICS, codes_in
+from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 from bayes_nn.runtime.provenance import versions
 from bayes_nn.runtime.sealed_file import write_file
 
@@ -93,6 +96,11 @@ class Page:
     loo: pd.DataFrame | None = None
     loo_failure: str = "no draws were kept"
 
+    @property
+    def all_reasons(self) -> list[str]:
+        """Everything on the page that may carry a code."""
+        return [*(reason for _, reason in self.reasons), *self.verdict["reasons"]]
+
 
 def write_report(page: Page, path: Path) -> Path:
     """Write the page and return its path; pictures are embedded, so the file can be mailed.
@@ -101,10 +109,30 @@ def write_report(page: Page, path: Path) -> Path:
         page: what to show.
         path: where to write; missing folders are made.
     """
-    pictures = {name: getattr(page, name) for name in ("waterfall", "evidence", "predictions", "features")}
-    known = vars(page) | {f"{name}_picture": figure and as_data_uri(figure, 100) for name, figure in pictures.items()}
-    known["versions"] = page.provenance.get("versions") or versions()
-    return write_page("report.html.jinja", known, [reason for _, reason in page.reasons], path)
+    return write_page("report.html.jinja", _known_of(page), page.all_reasons, path)
+
+
+def write_sweep_report(
+    outcome: str, table: Sequence[dict[str, Any]], figure: Figure, pages: Mapping[str, Page], path: Path
+) -> Path:
+    """Write a page on comparisons at several architectures and widths, and return its path.
+
+    Args:
+        outcome: of all, in a sentence.
+        table: a record for every architecture and width.
+        figure: of the same.
+        pages: what the page on each comparison shows, by the name of its architecture.
+        path: where to write; missing folders are made.
+    """
+    body = _environment().get_template("comparison.html.jinja")
+    parts = [
+        (name, page.verdict["outcome"], page.sentences, markupsafe.Markup(body.render(_known_of(page))))
+        for name, page in pages.items()
+    ]
+    first = next(iter(pages.values())).provenance
+    known: dict[str, Any] = {"outcome": outcome, "table": table, "picture": as_data_uri(figure, 100), "parts": parts}
+    known["versions"] = first.get("versions") or versions()
+    return write_page("sweep.html.jinja", known, [one for page in pages.values() for one in page.all_reasons], path)
 
 
 def write_fit_report(fit: FitSection, path: Path) -> Path:
@@ -117,6 +145,23 @@ def write_fit_report(fit: FitSection, path: Path) -> Path:
     return write_page("posterior.html.jinja", {"fit": fit, "versions": versions()}, fit.reasons, path)
 
 
+def _known_of(page: Page) -> dict[str, Any]:
+    """What the templates of a comparison take."""
+    pictures = {name: getattr(page, name) for name in ("waterfall", "evidence", "predictions", "features")}
+    known = vars(page) | {f"{name}_picture": figure and as_data_uri(figure, 100) for name, figure in pictures.items()}
+    names = dict.fromkeys(name for name, _ in page.reasons)
+    known["codes_by_prior"] = {name: codes_in(text for of, text in page.reasons if of == name) for name in names}
+    return known | {"versions": page.provenance.get("versions") or versions()}
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
+    )
+    environment.globals.update(pictures_of=pictures_of, number=_number, cell=_cell, linked=_linked, marked=_marked)
+    return environment
+
+
 def write_page(template: str, known: dict[str, Any], reasons: Sequence[str], path: Path) -> Path:
     """Write the page of a template and return its path.
 
@@ -126,13 +171,20 @@ def write_page(template: str, known: dict[str, Any], reasons: Sequence[str], pat
         reasons: whose codes the page explains.
         path: where to write; missing folders are made.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
-    )
-    environment.globals.update(pictures_of=pictures_of, number=_number, cell=_cell)
-    codes = [(code, *DIAGNOSTICS[code]) for code in codes_in(reasons)]
-    text = environment.get_template(template).render(known | {"codes": codes})
+    codes = [(code, DIAGNOSTICS[code].name, PARAGRAPHS[code]) for code in codes_in(reasons)]
+    text = _environment().get_template(template).render(known | {"codes": codes})
     return write_file(path, text.encode())
+
+
+def _linked(text: str) -> markupsafe.Markup:
+    """A text whose codes of diagnostics lead to their paragraphs."""
+    escaped = str(markupsafe.escape(text))
+    return markupsafe.Markup(CODE.sub(lambda code: f'[<a href="#{code[1].lower()}">{code[1]}</a>]', escaped))
+
+
+def _marked(text: str) -> markupsafe.Markup:
+    """A text with what stands between backticks as code."""
+    return markupsafe.Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
 
 
 def _number(value: Any, digits: int = 2) -> str:

@@ -1,6 +1,6 @@
 """Names of priors without what all of them share, for tables that have little room."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 #: Between the parts of a name such as ``NNGP(relu, depth=1)``.
 _SEPARATOR = ", "
@@ -24,6 +24,22 @@ def short_names(names: Sequence[str]) -> tuple[dict[str, str], str]:
     shared = _SEPARATOR.join(*architectures)
     short = {name: name.replace(shared, "", 1).replace(f"({_SEPARATOR}", "(").replace("()", "") for name in names}
     return (short, shared) if len(set(short.values())) == len(names) else (unchanged, "")
+
+
+def shortened(text: str, short: Mapping[str, str]) -> str:
+    """A text with short names in it.
+
+    Args:
+        text: with the names of priors.
+        short: short names by names.
+
+    Example:
+        >>> shortened("NNGP(relu, depth=1) does", {"NNGP(relu, depth=1)": "NNGP"})
+        'NNGP does'
+    """
+    for name in sorted(short, key=len, reverse=True):  # the longest first, since a name may begin with another
+        text = text.replace(name, short[name])
+    return text
 
 
 def _arguments(name: str) -> list[str]:

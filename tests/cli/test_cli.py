@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from bayes_nn.cli.columns import hold_out
 from bayes_nn.cli.files import read_table
 from bayes_nn.cli.options import LIKELIHOODS, named_likelihood
 from bayes_nn.inference.posterior.posterior import Posterior
+from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
 
 FIXED = ["--noise-std", "0.3", "--weight-std", "1.4", "--bias-std", "0.1"]
 SMALL = ["--width", "3", "--depth", "1", "--particles", "16", "--islands", "2", *FIXED]
@@ -46,7 +48,12 @@ def test_compare_writes_report_result_and_picture(table, tmp_path):
     done = run("compare", path, "--target", "price", *SMALL, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert "Verdict:" in done.output
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"report.html", "result.nc", "evidence.png"}
+    pictures = {"evidence.png", "waterfall.png", "predictions.png"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"report.html", "result.nc", "log.txt"} | pictures
+    log = (tmp_path / "out" / "log.txt").read_text()
+    assert len(re.findall(r"\d/9 .*: log evidence -?\d", log)) == 9
+    assert done.output.lstrip().startswith("Verdict: ")
+    assert done.output.index("Verdict:") < done.output.index("log evidence")
     assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 9
     again = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "again.html")
     assert again.exit_code == 0
@@ -88,16 +95,28 @@ def test_sweep_writes_a_line_for_every_depth_and_width(table, tmp_path):
     few = ["--particles", 16, "--islands", 2, *FIXED, "--out", tmp_path / "out"]
     done = run("sweep", path, "--target", "price", "--width", "2,3", "--depth", "1", *few)
     assert done.exit_code == 0, done.output
-    files = {"sweep.csv", "sweep.png", "report_depth_1.html", "result_depth_1.nc"}
+    files = {
+        "sweep.csv",
+        "sweep.png",
+        "report_depth_1.html",
+        "result_depth_1.nc",
+        "report.html",
+        "result.nc",
+        "log.txt",
+    }
     assert {p.name for p in (tmp_path / "out").iterdir()} == files
     assert pd.read_csv(tmp_path / "out" / "sweep.csv").width.to_list() == [2, 3]
     again = run("report", tmp_path / "out" / "result_depth_1.nc", "--out", tmp_path / "again.html")
     assert again.exit_code == 0, again.output
     reasons = [reason for row in bnn.load(tmp_path / "out" / "result_depth_1.nc").rows for reason in row.reasons]
     assert reasons
+    log = (tmp_path / "out" / "log.txt").read_text()
+    assert all(reason in log for reason in reasons)
     for output in (done.output, again.output):
-        text = "".join(output.split())
-        assert all("".join(reason.split()) in text for reason in reasons)
+        assert all(f"{code} {DIAGNOSTICS[code].name}" in " ".join(output.split()) for code in codes_in(reasons))
+    whole = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "whole.html")
+    assert whole.exit_code == 0, whole.output
+    assert (tmp_path / "whole.html").read_text() == (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(("option", "says"), [(True, "the same command goes on from there"), (False, "--checkpoint")])

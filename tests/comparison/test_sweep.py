@@ -1,6 +1,7 @@
 """Sweeps over architectures and widths, against the comparisons that they are made of."""
 
 import importlib
+import re
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,20 @@ def test_plot_has_a_panel_for_each_question(found):
     assert [ax.get_ylabel().split(",")[0] for ax in figure.axes][2] == "feature information"
     assert len(figure.axes) == 3
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["2", "3"]
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+def test_a_page_has_every_width_and_is_the_same_after_a_reload(found, tmp_path):
+    page = found.report(tmp_path / "sweep.html").read_text()
+    assert page.count("<details>") == 2
+    assert found.outcome in page
+    for value in found.table.log_bayes_factor:
+        assert f"<td>{value:.2f}</td>" in page
+    assert not re.search(r'(src|href)="(?!data:image/png;base64,|#b)', page)
+    again = bnn.load(found.save(tmp_path / "sweep.nc"))
+    pd.testing.assert_frame_equal(again.table, found.table)
+    assert again.report(tmp_path / "again.html").read_text() == page
+    assert len(page) < 5e6
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn.inference.report.fit_section import pictures_of
-from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
+from bayes_nn.runtime.diagnostic_codes import codes_in
+from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 
 SECTIONS = {
     "Summary of hyperparameters", "Marginals and ranks", "Effective sample size", "Autocorrelation", "Energy",
@@ -75,6 +76,18 @@ def test_pages_load_nothing_and_are_well_formed(written, kind):
 
 
 @pytest.mark.parametrize("kind", ["regression", "labels"])
+def test_every_code_on_a_page_leads_to_its_paragraph_there(written, kind, regression, labels):
+    result, text = {"regression": regression, "labels": labels}[kind], written[kind]
+    codes = codes_in(reason for row in result.rows for reason in row.reasons)
+    assert codes
+    assert sorted(re.findall(r'<dt id="(b\d{3})">', text)) == [code.lower() for code in codes]
+    assert set(re.findall(r'href="#(b\d{3})"', text)) == {code.lower() for code in codes}
+    # No code in a sentence or in the table stands without its link.
+    plain = re.sub(r'<a href="#b\d{3}">B\d{3}</a>|<dt id.*</dt>', "", text)
+    assert not re.search(r"\bB\d{3}\b", re.sub(r'src="[^"]*"', "", plain))
+
+
+@pytest.mark.parametrize("kind", ["regression", "labels"])
 def test_every_section_is_there_for_every_fit(written, kind, regression, labels):
     result, page = {"regression": regression, "labels": labels}[kind], Page(written[kind])
     assert set(page.fits) == {row.name for row in result.rows}
@@ -118,7 +131,7 @@ def test_a_fit_has_a_page_of_its_own(regression, tmp_path):
     assert all(one.startswith("data:image/png;base64,") for one in page.sources)
     assert posterior.reasons
     assert all(reason in page.text for reason in posterior.reasons)
-    assert all(DIAGNOSTICS[code].what_to_do in page.text for code in codes_in(posterior.reasons))
+    assert all(PARAGRAPHS[code].replace("`", "") in page.text for code in codes_in(posterior.reasons))
     again = bnn.load(posterior.save(tmp_path / "fit.npz"))
     assert again.report(tmp_path / "again.html").read_text() == (tmp_path / "fit.html").read_text()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, coded, codes_in
+from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 
 ROOT = Path(__file__).resolve().parents[2]
 USES = re.compile(r'coded\(\s*"(B\d+)"')
@@ -17,7 +18,8 @@ def test_every_code_is_in_use_and_documented():
     assert used == set(DIAGNOSTICS)
     sections = re.findall(r"^### (B\d+): (.+)\n\n(.+)", (ROOT / "docs" / "diagnostics.md").read_text(), re.MULTILINE)
     assert [(code, name) for code, name, _ in sections] == [(code, one.name) for code, one in DIAGNOSTICS.items()]
-    assert all(len(paragraph) > 100 for *_, paragraph in sections)
+    assert {code: paragraph for code, _, paragraph in sections} == PARAGRAPHS
+    assert all(len(paragraph) > 100 for paragraph in PARAGRAPHS.values())
 
 
 def test_a_code_is_found_again_and_none_is_made_up():

@@ -25,7 +25,25 @@ def test_a_log_gets_a_line_every_ten_seconds(clock, capsys):
             clock[0] = float(second)
             report(second / 30, f"at {second}")
     lines = capsys.readouterr().err.splitlines()
-    assert lines == [f"counting: {second / 30:.0%}, at {second}, 0:{second}" for second in (10, 20, 30)]
+    left = {10: ", about 0:20 left", 20: ", about 0:10 left", 30: ""}
+    assert lines == [f"counting: {at / 30:.0%}, at {at}, 0:{at}{left[at]}" for at in (10, 20, 30)]
+
+
+def test_work_in_short_pieces_gets_its_lines_too(clock, capsys):
+    """Pieces of 4 s, none of them long enough for a line of its own; after a pause the count begins anew."""
+    for piece in range(6):
+        with progress_bar(f"piece {piece}") as report:
+            for second in range(5):
+                clock[0] = 4.0 * piece + second
+                report(second / 4, "at work")
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == ["piece 2", "piece 4"]
+    clock[0] = 1000.0
+    with progress_bar("later") as report:
+        clock[0] = 1009.0
+        report(0.9, "at work")
+        clock[0] = 1021.0
+        report(0.95, "slow steps are told of at once")
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_short_or_silent_work_writes_nothing(clock, capsys):
@@ -62,7 +80,8 @@ def test_a_notebook_shows_a_bar_while_the_work_goes_on_and_none_after_it():
     Watching(notebook, timeout=300, kernel_name="python3").execute(env=dict(os.environ))
     assert [shown["text/html"] for shown in Watching.displayed] == [
         '<div><b>&lt;b&gt;counting</b> <progress max="1" value="0.000"></progress> compiling 0:00</div>',
-        '<div><b>&lt;b&gt;counting</b> <progress max="1" value="0.500"></progress> half way 0:00</div>',
+        '<div><b>&lt;b&gt;counting</b> <progress max="1" value="0.500"></progress> '
+        "half way 0:00, about 0:00 left</div>",
         "",
     ]
     left = [output.data["text/html"] for output in notebook.cells[0].outputs if output.output_type == "display_data"]

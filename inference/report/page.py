@@ -130,7 +130,7 @@ def write_sweep_report(
         for name, page in pages.items()
     ]
     first = next(iter(pages.values())).provenance
-    known = {"outcome": outcome, "table": table, "picture": as_data_uri(figure, 100), "parts": parts}
+    known: dict[str, Any] = {"outcome": outcome, "table": table, "picture": as_data_uri(figure, 100), "parts": parts}
     known["versions"] = first.get("versions") or versions()
     return _write("sweep.html.jinja", known, [one for page in pages.values() for one in page.all_reasons], path)
 

@@ -12,7 +12,7 @@ PARALLEL := --numprocesses 2 --max-worker-restart 0 --dist worksteal
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, demo/evidence.png.
+demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, pictures and a log.
 	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 96 --out demo
 
 test: lint docs  ## Everything CI runs: linter, formatter, type checker, the documentation, examples in docstrings and tests.

@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayes_nn.runtime.diagnostic_codes import codes_in
-
 if TYPE_CHECKING:
     from bayes_nn.inference.comparison.result import Comparison
     from bayes_nn.inference.comparison.sweep import Sweep
@@ -88,4 +86,6 @@ def plain(value: Any) -> Any:
 
 
 def _reasons(reasons: Sequence[str]) -> dict[str, Any]:
+    from bayes_nn.runtime.diagnostic_codes import codes_in
+
     return {"reasons": list(reasons), "codes": codes_in(reasons)}

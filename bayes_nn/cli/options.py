@@ -65,7 +65,7 @@ KeepColumns = Annotated[
 KeepDuplicates = Annotated[bool, typer.Option("--keep-duplicates", help="Accept rows that repeat inputs and target.")]
 
 #: Priors by the names that ``--prior`` and ``--priors`` take; those with hidden units are made once for every width.
-PRIORS: dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]] = {
+PRIORS: "dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]]" = {
     "nngp": lambda net, width: bnn.priors.NNGP(net),
     "ntk": lambda net, width: bnn.priors.NTK(net),
     "student-t": lambda net, width: bnn.priors.StudentT(net),
@@ -141,7 +141,7 @@ def _chosen_screen(as_json: AsJSON = False, quiet: Quiet = False, open_page: Ope
 
 
 def _chosen_table(
-    likelihood: bnn.Likelihood,
+    likelihood: "bnn.Likelihood",
     data: Data,
     target: Target = "target",
     delimiter: Delimiter = None,
@@ -159,7 +159,7 @@ def _chosen_table(
     return TrainingTable.of(frame, target, likelihood, missing, keep_columns)
 
 
-def named_priors(names: list[str], net: bnn.Serial, widths: list[int]) -> list[bnn.priors.Prior]:
+def named_priors(names: list[str], net: "bnn.Serial", widths: list[int]) -> "list[bnn.priors.Prior]":
     """Priors by their names, those with hidden units at every width.
 
     Raises:
@@ -172,7 +172,7 @@ def named_priors(names: list[str], net: bnn.Serial, widths: list[int]) -> list[b
     return list({prior.name: prior for prior in made}.values())
 
 
-def chosen_priors(names: str | None, net: bnn.Serial, widths: list[int]) -> list[bnn.priors.Prior]:
+def chosen_priors(names: str | None, net: "bnn.Serial", widths: list[int]) -> "list[bnn.priors.Prior]":
     """Priors by their names, separated by commas, or every rung of the ladder; at every width, without repeats.
 
     Raises:
@@ -185,7 +185,7 @@ def chosen_priors(names: str | None, net: bnn.Serial, widths: list[int]) -> list
     return named_priors([name.strip() for name in names.split(",")], net, widths)
 
 
-def named_likelihood(name: str, noise_std: float | None) -> bnn.Likelihood:
+def named_likelihood(name: str, noise_std: float | None) -> "bnn.Likelihood":
     """A likelihood by its name.
 
     Args:

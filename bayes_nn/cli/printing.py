@@ -11,8 +11,6 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
-
 if TYPE_CHECKING:
     from bayes_nn.cli.screen import Screen
     from bayes_nn.inference.comparison.result import Comparison
@@ -125,6 +123,8 @@ def show_reasons(screen: Screen, reasons: Sequence[tuple[str, str]]) -> None:
         screen: where.
         reasons: pairs (prior, why not to trust it).
     """
+    from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
+
     for code in codes_in(reason for _, reason in reasons):
         names = list(dict.fromkeys(name for name, reason in reasons if f"[{code}]" in reason))
         more = f" and {len(names) - FEW} more" if len(names) > FEW else ""

@@ -1,7 +1,4 @@
-"""Fits of several priors to several splits, their scores on test data, and the rows that a comparison has for them.
-
-Every fit that has ended is told of by a line of Python's logging at the level of information.
-"""
+"""Fits of several priors to several splits, logged as they end, their scores, and the rows of a comparison."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,7 +16,7 @@ from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.fit import fit_dataset
 from bayes_nn.inference.posterior.noise_check import LEVEL, noise_notes
 from bayes_nn.inference.posterior.posterior import Posterior
-from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
+from bayes_nn.inference.problem.monte_carlo_errors import error_of_mean_density
 from bayes_nn.inference.sampling.checkpoint import Checkpoint
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
@@ -60,19 +57,6 @@ def score(posterior: Posterior, split: Split) -> Score:
     return Score(predictive.log_prob(split.y_test), mean, std, error_of_mean_density(of_chains))
 
 
-def error_of_mean_density(of_chains: Float[np.ndarray, "chains T"]) -> float:
-    """Monte-Carlo error of the mean log density of a mixture of chains; 0 for one chain.
-
-    Args:
-        of_chains: log predictive density of every test point by the draws of every chain.
-
-    Example:
-        >>> round(error_of_mean_density(np.log([[0.2, 0.2], [0.3, 0.3]])), 3)
-        0.203
-    """
-    return jackknife_error(lambda some: float(np.mean(logsumexp(some, axis=0))), of_chains)
-
-
 @dataclass(frozen=True)
 class Fits:
     """Fits of several priors to all splits.
@@ -109,7 +93,8 @@ class Task:
         sampler: settings.
         key: random key.
         checkpoint: folder of the fit; None to keep nothing.
-        progress: title of the progress bar; False for none.
+        title: of its progress bar, and in the log.
+        progress: whether to show the bar.
     """
 
     prior: Prior
@@ -117,7 +102,8 @@ class Task:
     sampler: SMC | SMCFirst
     key: Array
     checkpoint: Path | None
-    progress: str | bool
+    title: str
+    progress: bool
 
 
 class Fitted(NamedTuple):
@@ -144,7 +130,12 @@ def fit_and_score(task: Task) -> Fitted:
     """
     split = task.split
     posterior, kept = fit_dataset(
-        task.prior, split.train, task.sampler, task.key, checkpoint=task.checkpoint, progress=task.progress
+        task.prior,
+        split.train,
+        task.sampler,
+        task.key,
+        checkpoint=task.checkpoint,
+        progress=task.progress and task.title,
     )
     _ = posterior.log_evidence, posterior.feature_information  # computed where the fit is, and kept by the posterior
     logging.getLogger(__name__).info(
@@ -177,7 +168,7 @@ def fit_rows(
         progress: show a progress bar on a terminal.
         client: whose workers fit; None to fit here, one after another.
     """
-    total, places, here = len(splits) * len(chosen), list(named), client is None
+    total, places = len(splits) * len(chosen), list(named)
     kind = "_confirmed" if isinstance(sampler, SMCFirst) and sampler.confirm_kernels else ""
     tasks: list[Task] = []
     for number, split in enumerate(splits):
@@ -185,7 +176,7 @@ def fit_rows(
             place, title = places.index(name), f"{len(tasks) + 1}/{total} {name}"
             folder = None if checkpoint is None else Path(checkpoint) / f"split_{number}_prior_{place}{kind}"
             own = jax.random.fold_in(jax.random.fold_in(key, number), place)
-            tasks.append(Task(prior, split, sampler, own, folder, title if progress and here else False))
+            tasks.append(Task(prior, split, sampler, own, folder, title, progress and client is None))
     done = map_over_workers(fit_and_score, tasks, client, title="fits" if progress else None)
     tested = [split.test_columns for split in splits] if splits[0].test_inputs is not None else []
     rows, posteriors, level = [], {}, LEVEL / len(named)

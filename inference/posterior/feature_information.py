@@ -1,5 +1,6 @@
 """Feature information: how far the data moved what shapes the kernel from its prior, and what the rest of z took."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -182,5 +183,5 @@ def hyperparameter_divergence(posterior: Draws, without: tuple[str, ...] = ()) -
 def _gaussian_divergence(h: Float[np.ndarray, "chains draws H"], log_prior: Float[np.ndarray, "chains draws"]) -> float:
     """``-entropy - E[log p(h)]`` with the entropy of the Gaussian that has the covariance of the draws."""
     covariance = np.atleast_2d(np.cov(h.reshape(-1, h.shape[2]), rowvar=False))
-    entropy = 0.5 * np.linalg.slogdet(2.0 * np.pi * np.e * covariance)[1]
+    entropy = 0.5 * np.linalg.slogdet(2.0 * math.pi * math.e * covariance)[1]
     return float(-entropy - log_prior.mean())

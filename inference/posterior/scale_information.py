@@ -25,6 +25,7 @@ prior's is taken as a Gamma distribution fitted to draws (exact for linear netwo
 being a sum over units), the posterior's entropy as that of a Gaussian in log s, with which the divergence errs low.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -105,5 +106,5 @@ def log_scale_divergence(after: Float[np.ndarray, "..."], before: Float[np.ndarr
     # Of a Gamma distribution of shape k, log of the mean minus mean of the log is log k - digamma(k).
     k = optimize.brentq(lambda k: np.log(k) - special.digamma(k) - np.log(mean), 1e-3, 1e9)
     log_density = stats.gamma.logpdf(np.exp(after), k, scale=mean / k) + after
-    entropy = 0.5 * np.log(2.0 * np.pi * np.e * after.var())
+    entropy = 0.5 * np.log(2.0 * math.pi * math.e * after.var())
     return max(float(-entropy - log_density.mean()), 0.0)

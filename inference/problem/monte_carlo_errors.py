@@ -99,3 +99,16 @@ def average_over_draws(quantity: Float[np.ndarray, "chains draws"], sampler: str
     """
     std = float(quantity.std(ddof=1)) if quantity.size > 1 else 0.0
     return Average(float(quantity.mean()), float(standard_errors(quantity, sampler)), std)
+
+
+def error_of_mean_density(of_chains: Float[np.ndarray, "chains T"]) -> float:
+    """Monte-Carlo error of the mean log density of a mixture of chains; 0 for one chain.
+
+    Args:
+        of_chains: log predictive density of every test point by the draws of every chain.
+
+    Example:
+        >>> round(error_of_mean_density(np.log([[0.2, 0.2], [0.3, 0.3]])), 3)
+        0.203
+    """
+    return jackknife_error(lambda some: float(np.mean(logsumexp(some, axis=0))), of_chains)

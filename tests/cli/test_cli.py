@@ -52,8 +52,8 @@ def test_compare_writes_report_result_and_picture(table, tmp_path):
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"report.html", "result.nc", "log.txt"} | pictures
     log = (tmp_path / "out" / "log.txt").read_text()
     assert len(re.findall(r"\d/9 .*: log evidence -?\d", log)) == 9
-    assert done.output.lstrip().startswith("Verdict: ")
-    assert done.output.index("Verdict:") < done.output.index("log evidence")
+    assert done.stdout.startswith("Verdict: ")
+    assert done.stdout.index("Verdict:") < done.stdout.index("log evidence")
     assert len(bnn.load(tmp_path / "out" / "result.nc").rows) == 9
     again = run("report", tmp_path / "out" / "result.nc", "--out", tmp_path / "again.html")
     assert again.exit_code == 0

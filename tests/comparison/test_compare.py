@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.scores import paired_difference
-from bayes_nn.inference.comparison.fits import error_of_mean_density
+from bayes_nn.inference.problem.monte_carlo_errors import error_of_mean_density
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 SMALL = inference.SMC(particles=32, islands=2)

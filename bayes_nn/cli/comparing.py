@@ -83,8 +83,6 @@ def compare(
 
     X, y = table.X, table.y
     check_writable(out)
-    screen.keep_log(out)
-    screen.log(*table.notes)
     if splits < 1:
         raise ValueError(f"--splits must be at least 1; got {splits}")
     held_out = [hold_out(len(X), test_fraction, seed + number) for number in range(splits)]
@@ -94,6 +92,8 @@ def compare(
     named: dict[str, Any] = {"particles": particles, "islands": islands}
     given = {name: count for name, count in named.items() if count is not None}
     sampler = replace(bnn.inference.SMC(), **given) if given else None
+    screen.keep_log(out)
+    screen.log(*table.notes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.compare(
@@ -154,14 +154,15 @@ def sweep(
 
     parts = training_and_test(table, test_fraction, seed)
     check_writable(out)
+    widths, chosen_likelihood = whole_numbers(width, "--width"), named_likelihood(likelihood, noise_std)
+    nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
     screen.keep_log(out)
     screen.log(*table.notes)
-    nets = [bnn.mlp(depth, activation, weight_std, bias_std) for depth in whole_numbers(depth, "--depth")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         result = bnn.inference.sweep(
-            nets, whole_numbers(width, "--width"), *parts, seed,
-            likelihood=named_likelihood(likelihood, noise_std),
+            nets, widths, *parts, seed,
+            likelihood=chosen_likelihood,
             sampler=bnn.inference.SMC(particles=particles, islands=islands),
             duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
             progress=not screen.quiet,

@@ -62,14 +62,15 @@ def fit(
     from bayes_nn.runtime.sealed_file import check_writable, write_file
 
     check_writable(out.parent)
-    screen.keep_log(out.parent, out.with_suffix(".log").name)
-    screen.log(*table.notes)
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     (chosen,) = named_priors([prior], net, [width])
+    chosen_likelihood = named_likelihood(likelihood, noise_std)
+    screen.keep_log(out.parent, out.with_suffix(".log").name)
+    screen.log(*table.notes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bnn.ConvergenceWarning)
         posterior = bnn.fit(
-            chosen, table.X, table.y, named_likelihood(likelihood, noise_std), sampler, key=seed,
+            chosen, table.X, table.y, chosen_likelihood, sampler, key=seed,
             duplicates="keep" if keep_duplicates else "error", checkpoint=checkpoint,
             progress=not screen.quiet,
         )  # fmt: skip

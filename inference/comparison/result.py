@@ -212,9 +212,9 @@ class Comparison:
         """
         return write_report(self.page, Path(path))
 
-    @cached_property
+    @property
     def page(self) -> Page:
-        """What the report shows."""
+        """What the report shows, its figures drawn anew, since a layout may move when a figure is saved twice."""
         return page_of(
             self.rows,
             self.table,

@@ -67,12 +67,19 @@ def test_quiet_is_silent_and_the_log_has_it_all(table, tmp_path):
     assert "\x1b" not in log
 
 
-def test_errors_stay_one_line_with_json_and_end_the_log(table, tmp_path):
-    done = run("compare", table, *COMPARE, "--splits", 0, "--json", "--out", tmp_path / "out")
+def test_errors_stay_one_line_with_json_and_end_the_log(table, tmp_path, monkeypatch):
+    def refuse(*data, **settings):
+        raise ValueError("such data\nare no data")
+
+    refused = run("compare", table, *COMPARE, "--splits", 0, "--json", "--out", tmp_path / "out")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert not list((tmp_path / "out").iterdir())  # no log of what never began
+    monkeypatch.setattr(bnn, "compare", refuse)
+    done = run("compare", table, *COMPARE, "--json", "--out", tmp_path / "out")
     assert (done.exit_code, done.stdout) == (2, "")
     (_, line) = done.stderr.splitlines()  # the first is on the column left out
-    assert line.startswith("error: --splits must be at least 1")
-    assert "stopped by ValueError: --splits must be" in (tmp_path / "out" / "log.txt").read_text()
+    assert line == "error: such data are no data"
+    assert "stopped by ValueError: such data" in (tmp_path / "out" / "log.txt").read_text()
 
 
 def test_a_fit_has_its_page_beside_it_and_open_shows_it(table, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -29,9 +29,6 @@ from bayes_nn.runtime.progress import progress_bar
 from bayes_nn.runtime.random_keys import checked_seed
 from bayes_nn.runtime.sealed_file import check_writable
 from bayes_nn.runtime.workers import checked_client, dashboard_of, local_workers
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +129,7 @@ def atlas(
     max_seconds: float = 120.0,
     seed: int = 0,
     workers: int | None = None,
-    client: "Client | None" = None,
+    client: Any = None,
     seconds: float | None = None,
     progress: bool = True,
 ) -> Atlas:

@@ -28,7 +28,7 @@ class SMC(SMCSettings, Sampler):
     """Settings of the SMC sampler.
 
     A pilot run by every other island adapts temperatures, references, step sizes and numbers of moves; the islands
-    themselves follow what it found, so that their evidence is unbiased (:mod:`bayes_nn.inference.sampling.schedule`).
+    themselves follow what it found, so that their evidence is unbiased (docs/decisions/0012).
     Where the particles of a fit have not mixed when the whole likelihood counts, they are moved on there, at most as
     often as there were temperatures; the evidence is that of the path. docs/decisions/0006 says when not.
 

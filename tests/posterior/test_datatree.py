@@ -46,7 +46,7 @@ def test_the_evidence_is_noted_with_its_error(tree, posterior):
     if noted:
         assert noted["log_evidence"] == evidence.value
         assert noted["log_evidence_degrees_of_freedom"] == evidence.degrees_of_freedom == posterior.shape[0] - 1
-        assert noted["log_evidence_unbiased"] == 0
+        assert noted["log_evidence_unbiased"] == 1
 
 
 def test_draws_without_diagnostics_are_not_converged(posterior):

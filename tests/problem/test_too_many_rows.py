@@ -3,6 +3,7 @@
 import time
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_narrow_networks_keep_their_variances_whatever_the_weights():
     x = np.linspace(-1.0, 1.0, 20)
     problem = problem_of(bnn.BayesianNetwork(bnn.mlp(1, "relu", 1e6, 0.1), 5), Dataset.of(x, np.sin(3.0 * x), NOISE))
     values = problem.values(problem.sample_prior(jnp.zeros(2, jnp.uint32)))
-    _, variance = problem.predict(problem.X, values, None)
+    _, variance = problem.predict(problem.X, values, jax.random.key(0))
     assert np.all((variance >= 0.01) & (variance <= 0.02))
 
 

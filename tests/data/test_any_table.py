@@ -21,7 +21,7 @@ from scipy import sparse
 from typer.testing import CliRunner
 
 import bayes_nn as bnn
-from bayes_nn.cli import app, commands
+from bayes_nn.cli import app, fitting
 from bayes_nn.cli.files import parse_csv
 from bayes_nn.data.dataset import Dataset
 
@@ -275,7 +275,7 @@ def test_any_file_is_exit_code_0_or_one_line_and_2(folder, content, options):
         raise typer.Exit(0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands.bnn, "fit", only_check)
+        patch.setattr(fitting.bnn, "fit", only_check)
         done = CliRunner().invoke(app, ["fit", str(path), "--prior=nngp", *options])
     assert done.exit_code in (0, 2), (done.output, done.exception)
     if done.exit_code == 2:

@@ -48,14 +48,14 @@ def by_importance_sampling(draws=100_000):
 @pytest.mark.statistical
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_fits_agree_with_importance_sampling():
-    """Evidence within 4 errors, a false alarm in 10,000; moments at new inputs as 512 particles know them."""
+    """Evidence, and means at new inputs, within 4 errors, a false alarm in 2,000; stds within 30 %."""
     value, error, mean, std = by_importance_sampling()
     sampler = bnn.inference.SMC(particles=256, islands=2)
     posterior = bnn.fit(bnn.priors.NNGP(NET), X, Y, NOISE, sampler, standardize=False, progress=False)
     evidence = posterior.log_evidence
     assert abs(evidence.value - value) < 4 * np.hypot(max(evidence.mcse, 0.05), error)
     predicted = posterior.predict(X_NEW)
-    np.testing.assert_allclose(predicted.mean, mean, atol=0.12)
+    assert np.all(np.abs(predicted.mean - mean) < 4 * std / posterior.convergence.ess_bulk**0.5)
     np.testing.assert_allclose(predicted.std, std, rtol=0.3)
     constant = bnn.fit(bnn.priors.NNGP(NET), X, Y, bnn.Gaussian(0.3), standardize=False).predict(X_NEW).std
     assert np.all(np.abs(predicted.std - std)[:3] < np.abs(constant - std)[:3].max())

@@ -139,7 +139,7 @@ def fit_and_score(task: Task) -> Fitted:
     )
     _ = posterior.log_evidence, posterior.feature_information  # computed where the fit is, and kept by the posterior
     logging.getLogger(__name__).info(
-        "%s: %s, %.1f s", task.progress, posterior.log_evidence.estimate, posterior.seconds
+        "%s: log evidence %s, %.1f s", task.title, posterior.log_evidence.estimate, posterior.seconds
     )
     if split.test_inputs is None:
         return Fitted(posterior, posterior.convergence, None, kept)

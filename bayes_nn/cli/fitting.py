@@ -81,7 +81,8 @@ def fit(
     hyperparameters = [name for name in posterior.problem.hyperparameters if name in posterior.values]
     if hyperparameters:
         screen.show(escape(az.summary(tree, var_names=hyperparameters).to_string()))
-    content: Any = tree.to_netcdf(engine="h5netcdf")
+    with without_workers():
+        content: Any = tree.to_netcdf(engine="h5netcdf")
     files = [write_file(out, bytes(content)), posterior.report(out.with_suffix(".html"))]
     screen.show(f"Written to [bold]{escape(str(out))}[/]; read it with arviz.from_netcdf; its page is {files[1].name}")
     screen.answer(fit_document(posterior, [*files, out.with_suffix(".log")]))

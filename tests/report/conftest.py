@@ -34,7 +34,7 @@ def compared(X, y, X_test, y_test, likelihood, fits):
         name = prior.name if prior.name not in posteriors else f"{prior.name} #2"
         posteriors[name] = posterior
         judged, tested = [posterior.convergence], [split.test_columns]
-        rows.append(row_of(name, prior, [posterior], judged, [score(posterior, split)], tested))
+        rows.append(row_of(name, prior, [posterior], judged, [score(posterior, split)], tested, 0.01))
     rows.sort(key=lambda row: -row.log_evidence)
     settings = {"likelihood": str(likelihood), "jitter": 1e-8, "splits": 1, "rows": len(X), "inputs": X.shape[1]}
     return Comparison(rows, [split.test_columns], len(X), True, settings, posteriors, split.test_inputs)

@@ -60,6 +60,7 @@ def fit(
     import arviz as az
 
     from bayes_nn.runtime.sealed_file import check_writable, write_file
+    from bayes_nn.runtime.workers import without_workers
 
     check_writable(out.parent)
     net = bnn.mlp(depth, activation, weight_std, bias_std)

@@ -22,6 +22,7 @@ from bayes_nn.cli.options import (
     Std,
     chosen_priors,
     named_likelihood,
+    smc_alone,
     whole_numbers,
 )
 from bayes_nn.cli.running import INTERRUPTED
@@ -78,10 +79,6 @@ def atlas(
 
     Example: [bold]bayes-nn atlas houses.csv wages.csv --target price --depth 1,2 --width 16,64 --out atlas[/]
     """
-    from dataclasses import replace
-
-    given: dict[str, Any] = {"particles": particles, "islands": islands}
-    given = {name: count for name, count in given.items() if count is not None}
     widths = whole_numbers(width, "--width")
     nets = [
         bnn.mlp(layers, name.strip(), weight_std, bias_std)
@@ -94,8 +91,9 @@ def atlas(
             found = bnn.inference.atlas(
                 sets, nets, widths, out, rows=rows,
                 candidates=lambda net, width: chosen_priors(priors, net, [width]),
-                sampler=replace(bnn.inference.SMC(), **given) if given else None,
+                sampler=smc_alone(particles, islands),
                 max_seconds=max_seconds, seed=seed, workers=workers, client=client, seconds=seconds,
+                progress=not screen.quiet,
             )  # fmt: skip
     except KeyboardInterrupt:
         typer.echo(f"interrupted; what is done is in {out}: the same command goes on from there", err=True)

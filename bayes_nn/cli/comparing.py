@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -28,6 +28,7 @@ from bayes_nn.cli.options import (
     Widths,
     chosen_priors,
     named_likelihood,
+    smc_alone,
     training_and_test,
     whole_numbers,
     with_table,
@@ -89,9 +90,7 @@ def compare(
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     chosen_likelihood = named_likelihood(likelihood, noise_std)
     candidates = chosen_priors(priors, net, whole_numbers(width, "--width"))
-    named: dict[str, Any] = {"particles": particles, "islands": islands}
-    given = {name: count for name, count in named.items() if count is not None}
-    sampler = replace(bnn.inference.SMC(), **given) if given else None
+    sampler = smc_alone(particles, islands)
     screen.keep_log(out)
     screen.log(*table.notes)
     with warnings.catch_warnings():

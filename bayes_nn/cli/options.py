@@ -212,6 +212,18 @@ def named_likelihood(name: str, noise_std: float | None) -> "bnn.Likelihood":
     return kind(noise_std=noise_std)
 
 
+def smc_alone(particles: int | None, islands: int | None) -> "bnn.inference.SMC | None":
+    """Settings of SMC with these sizes; None where neither is given, for the sampler that compares by default.
+
+    Example:
+        >>> smc_alone(None, None), smc_alone(32, None).particles
+        (None, 32)
+    """
+    named: dict[str, Any] = {"particles": particles, "islands": islands}
+    given = {name: count for name, count in named.items() if count is not None}
+    return bnn.inference.SMC(**given) if given else None
+
+
 def training_and_test(
     table: "TrainingTable", test_fraction: float, seed: int
 ) -> "tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.Series]":

@@ -19,6 +19,7 @@ from bayes_nn.inference.features.reweighting import Reweighting, reweighting
 from bayes_nn.inference.features.scale_and_shape import ScaleAndShape, scale_and_shape
 from bayes_nn.inference.features.transfer import Transfer, transfer
 from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
+from bayes_nn.inference.sampling.few_latents.adaptive_importance import AdaptiveImportance
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.nuts import HMC, NUTS
 from bayes_nn.inference.sampling.smc import SMC
@@ -27,6 +28,7 @@ __all__ = [
     "HMC",
     "NUTS",
     "SMC",
+    "AdaptiveImportance",
     "AfterKernel",
     "Atlas",
     "DataSet",

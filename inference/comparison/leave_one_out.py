@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
 from bayes_nn.inference.problem.partly_observed import PartlyObserved
 from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.mapping import map_each
 
 
@@ -56,6 +57,7 @@ def _pointwise(problem: PartlyObserved, u: Float[Array, "I P D"]) -> Float[Array
     return map_over_devices(lambda shared, own: map_each(partial(one, shared), own), len(u))(problem, u)
 
 
+@one_blas_thread_per_device()
 def leave_one_out(problem: PartlyObserved, u: Float[Array, "I P D"], size: int) -> LeaveOneOut:
     """Leave-one-out scores of the first rows, by Pareto-smoothed importance sampling over z.
 

@@ -24,6 +24,7 @@ from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference
 from bayes_nn.inference.sampling.samplers import SAMPLERS
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.diagnostic_codes import coded
+from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
@@ -85,6 +86,7 @@ class BridgeSampling(RepeatedEstimator):
             raise ValueError(f"method {cls.method!r} takes settings of Markov chains as its sampler; got {sampler!r}")
         return cls(settings)
 
+    @one_blas_thread_per_device()
     def estimate(self, problem: Problem, key: Array, effort: int, report: Report) -> Estimates:
         """The bridges of one run of the chains."""
         key_chains, key_reference = jax.random.split(key)

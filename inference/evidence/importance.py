@@ -1,10 +1,11 @@
-"""Evidence as the mean likelihood of draws from the prior: exact for any number of draws, useful for few data.
+"""Evidence as a mean weight: of draws from the prior, or from a proposal that was fitted to the posterior.
 
-The effective number of draws falls like exp(-KL(posterior || prior)) (Chatterjee and Diaconis 2018, Annals of Applied
-Probability 28), so that it also says how many frozen hypotheses plain reweighting needs.
+The effective number of draws from the prior falls like exp(-KL(posterior || prior)) (Chatterjee and Diaconis 2018,
+Annals of Applied Probability 28), so that it also says how many frozen hypotheses plain reweighting needs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Array
@@ -15,6 +16,7 @@ from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
 from bayes_nn.inference.problem.prior_draws import GROUPS, prior_log_likelihoods
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
+from bayes_nn.inference.sampling.few_latents.adaptive_importance import AdaptiveImportance
 from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.progress import Report
 
@@ -50,3 +52,33 @@ class ImportanceSampling(RepeatedEstimator):
             reasons = (coded("B209", what),)
         variance = 1.0 / effective - 1.0 / (self.draws * effort)
         return Estimates(log_evidence, variance, reasons, {"effective_draws": total})
+
+
+@dataclass(frozen=True)
+class AdaptiveImportanceEstimator(RepeatedEstimator):
+    """The mean weight of every chain of adaptive importance sampling, which is unbiased.
+
+    Args:
+        sampler: its settings.
+
+    Example:
+        >>> AdaptiveImportanceEstimator().sampler.chains
+        4
+    """
+
+    method = "adaptive_importance"
+    sampler: AdaptiveImportance = field(default_factory=AdaptiveImportance)
+
+    @classmethod
+    def of(cls, sampler: Any) -> Self:
+        """The estimator with these settings."""
+        if sampler is None or sampler == cls.method:
+            return cls()
+        if not isinstance(sampler, AdaptiveImportance):
+            message = "method 'adaptive_importance' takes inference.AdaptiveImportance(...) as its sampler"
+            raise ValueError(f"{message}; got {sampler!r}")
+        return cls(sampler)
+
+    def estimate(self, problem: Problem, key: Array, effort: int, report: Report) -> Estimates:
+        """The evidence of every chain."""
+        return self.sampler.estimate(problem, key, effort, report)

@@ -9,7 +9,7 @@ from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.evidence.bridge import BridgeSampling
 from bayes_nn.inference.evidence.estimator import Estimator
 from bayes_nn.inference.evidence.exact import Exact
-from bayes_nn.inference.evidence.importance import ImportanceSampling
+from bayes_nn.inference.evidence.importance import AdaptiveImportanceEstimator, ImportanceSampling
 from bayes_nn.inference.evidence.laplace import Laplace
 from bayes_nn.inference.evidence.nested import NestedSampling
 from bayes_nn.inference.evidence.quadrature import Quadrature
@@ -21,8 +21,8 @@ from bayes_nn.inference.posterior.fit import checked_likelihood, checked_prior
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.problem_of import problem_of
-from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE
+from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.progress import Report, progress_bar
@@ -38,6 +38,7 @@ ESTIMATORS: dict[str, type[Estimator]] = {
         ReplicaExchangeEstimator,
         ThermodynamicIntegration,
         BridgeSampling,
+        AdaptiveImportanceEstimator,
         ImportanceSampling,
         NestedSampling,
         Quadrature,
@@ -71,8 +72,9 @@ def log_evidence(
             too high, at a guaranteed rate, even where particles miss modes), ``"thermodynamic"`` (SMC, the mean log
             likelihood integrated over the tempering), ``"replica_exchange"`` (where modes are separated: rounds until
             both sides of the evidence, its systems and successive rounds agree), ``"bridge"`` (Markov chains against a
-            reference; needs a posterior that is not far from its prior), ``"importance"`` (draws from the prior; few
-            data or wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"quadrature"`` (a grid;
+            reference; needs a posterior that is not far from its prior), ``"adaptive_importance"`` (draws from
+            a distribution fitted to the posterior; few latents), ``"importance"`` (draws from the prior; few data or
+            wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"quadrature"`` (a grid;
             at most 3 latents), ``"laplace"`` (one peak only, an approximation without an error bar, never
             ``reliable``), or None for the sensible one: exact without latents, quadrature where there are at most 3
             and it is reliable, else SMC.

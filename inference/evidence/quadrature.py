@@ -7,13 +7,13 @@ from jaxtyping import Array
 from bayes_nn.inference.evidence.estimator import Estimator
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.inference.problem.quadrature import quadrature
+from bayes_nn.inference.sampling.few_latents.quadrature import quadrature
 from bayes_nn.runtime.progress import Report
 
 
 @dataclass(frozen=True)
 class Quadrature(Estimator):
-    """A sum over a grid about the highest peak: see :func:`bayes_nn.inference.problem.quadrature.quadrature`.
+    """A sum over a grid about the highest peak; :mod:`bayes_nn.inference.sampling.few_latents.quadrature` has more.
 
     Example:
         >>> Quadrature().method

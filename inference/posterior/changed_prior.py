@@ -6,21 +6,18 @@ from typing import NamedTuple, Self
 
 import jax
 import numpy as np
-from arviz_stats.base import array_stats
-from jaxtyping import Array, Float
+from jaxtyping import Array
 from scipy.special import logsumexp
 
 from bayes_nn.architecture.standard_deviations import Shared
 from bayes_nn.inference.posterior.fit import fit_problem
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
-from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error
+from bayes_nn.inference.problem.monte_carlo_errors import jackknife_error, largest_k, pareto_smoothed
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.priors.prior import Latents
 from bayes_nn.runtime.diagnostic_codes import coded
 
-#: Pareto k beyond which no number of draws makes importance sampling reliable (Vehtari et al. 2024).
-LARGEST_K = 0.7
 #: Parts that a single chain is cut into for the error.
 PARTS = 4
 
@@ -82,42 +79,6 @@ def reweighted(posterior: Posterior, priors: Latents) -> Change:
         what = f"its draws do not carry over to another prior of {', '.join(priors)} (Pareto k {k:.2f})"
         reasons = (coded("B110", what),)
     return Change(float(logsumexp(smoothed) - np.log(smoothed.size)), mcse, max(chains - 1.0, 1.0), k, reasons)
-
-
-def pareto_smoothed(log_weights: Float[np.ndarray, " S"]) -> tuple[Float[np.ndarray, " S"], float]:
-    """Log importance weights with the largest ones smoothed, not normalised, and the shape k of their tail.
-
-    Args:
-        log_weights: of all draws. Where their tail shows no shape (fewer than 25 draws, or draws that repeat) they
-            are returned as they are, with k = inf; where all are equal, which needs no smoothing, with k = -inf.
-
-    Example:
-        >>> smoothed, k = pareto_smoothed(np.log(np.random.default_rng(0).pareto(1.0 / 0.4, 4000) + 1.0))
-        >>> 0.25 < k < 0.55, bool(abs(logsumexp(smoothed) - np.log(4000) - np.log(1.0 / 0.6)) < 0.05)
-        (True, True)
-    """
-    if np.ptp(log_weights) < 1e-12:
-        return log_weights, float("-inf")
-    try:
-        smoothed, k = array_stats.psislw(-log_weights)
-    except ValueError:
-        return log_weights, float("inf")
-    # The smallest weight is as it was, but for the factor that normalises.
-    smallest = int(np.argmin(log_weights))
-    return smoothed + (log_weights[smallest] - smoothed[smallest]), float(k) if np.isfinite(k) else float("inf")
-
-
-def largest_k(draws: int) -> float:
-    """Pareto k up to which so many draws are enough: ``min(1 - 1 / log10(draws), 0.7)`` (Vehtari et al. 2024).
-
-    Args:
-        draws: of all chains.
-
-    Example:
-        >>> [round(largest_k(draws), 2) for draws in (100, 1000, 10_000)]
-        [0.5, 0.67, 0.7]
-    """
-    return min(1.0 - 1.0 / float(np.log10(max(draws, 2))), LARGEST_K)
 
 
 def refitted(

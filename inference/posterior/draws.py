@@ -16,7 +16,7 @@ from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.priors.finite_width import BayesianNetwork
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.devices import map_over_devices
-from bayes_nn.runtime.environment import require_double_precision
+from bayes_nn.runtime.environment import one_blas_thread_per_device, require_double_precision
 from bayes_nn.runtime.progress import Report
 
 #: Most draws in one compiled call, and most draws of a chain where chains are kept apart.
@@ -92,6 +92,7 @@ def _draw_function_at(problem: Problem, X_new: Array, values: dict[str, Array], 
     return problem.draw_function_at(X_new, values, key)
 
 
+@one_blas_thread_per_device()
 def for_all_draws(problem: Problem, shared: Any, draws: Any, key: Array, count: int, what: Callable[..., Any]) -> Any:
     """``what(problem, shared, draw, key)`` for every draw and a key of its own, in pieces of one size.
 

@@ -25,10 +25,10 @@ from bayes_nn.inference.posterior.record import fit_record
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.inference.problem.quadrature import quadrature_where_reliable
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.report.notebook import as_pairs
 from bayes_nn.inference.report.page import write_fit_report
+from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.memory import refuse_beyond_memory
 from bayes_nn.runtime.progress import progress_bar

@@ -27,6 +27,7 @@ from bayes_nn.priors.finite_width import FrozenFeatures
 from bayes_nn.priors.infinite_width import NNGP
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.diagnostic_codes import coded
+from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.mapping import map_each
 from bayes_nn.runtime.progress import Report
 
@@ -53,6 +54,7 @@ class CodeLength(Sampler):
     name = "frozen"
     smc: SMCSettings = field(default_factory=SMCSettings)
 
+    @one_blas_thread_per_device()
     def draw(
         self,
         problem: Problem,

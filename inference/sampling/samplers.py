@@ -6,13 +6,16 @@ from bayes_nn.inference.sampling.code_length import CodeLength
 from bayes_nn.inference.sampling.exact import Exact
 from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
+from bayes_nn.inference.sampling.few_latents.adaptive_importance import AdaptiveImportance
 from bayes_nn.inference.sampling.infinite_hmc import InfiniteHMC
 from bayes_nn.inference.sampling.nuts import HMC, NUTS
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.sampling.smc import SMC
 
 #: Samplers by name; to add one, list it here.
-SAMPLERS: dict[str, type[Sampler]] = {one.name: one for one in (Exact, InfiniteHMC, SMC, ReplicaExchange, NUTS, HMC)}
+SAMPLERS: dict[str, type[Sampler]] = {
+    one.name: one for one in (Exact, AdaptiveImportance, InfiniteHMC, SMC, ReplicaExchange, NUTS, HMC)
+}
 
 
 def choose_sampler(problem: Problem, sampler: str | Sampler | None) -> Sampler:

@@ -12,7 +12,7 @@ import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.inference.problem.problem_of import problem_of
-from bayes_nn.inference.problem.quadrature import quadrature
+from bayes_nn.inference.sampling.few_latents.quadrature import quadrature
 
 NET = bnn.mlp(1, "identity", weight_std=1.0, bias_std=0.0)
 NOISE = bnn.Gaussian(0.5)

@@ -12,7 +12,7 @@ from bayes_nn import priors
 from bayes_nn.architecture.network import layer_stds
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.prior_draws import prior_log_likelihoods
-from bayes_nn.inference.problem.quadrature import quadrature
+from bayes_nn.inference.sampling.few_latents.quadrature import quadrature
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.3)
 

@@ -1,10 +1,8 @@
 """Evidence by quadrature over the latents, where there are at most three of them."""
 
-import time
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import minimize
@@ -13,7 +11,7 @@ from scipy.special import logsumexp
 from bayes_nn.inference.problem.evidence import Evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.thermodynamics import TOLERATED_ERRORS, TOLERATED_NATS
-from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.inference.sampling.few_latents.densities import densities_at
 from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 from bayes_nn.runtime.progress import Report
@@ -28,8 +26,6 @@ LARGEST_DIFFERENCE, LARGEST_FACE = 0.01, 1e-3
 STARTS, NEGLIGIBLE_DEPTH = 8, 15.0
 #: Step of the differences that give the curvature at the peak.
 STEP = 1e-3
-#: Grid points in one compiled call.
-PIECE = 100
 
 
 def quadrature(problem: Problem, key: Array, report: Report, max_seconds: float = float("inf")) -> Evidence:
@@ -74,10 +70,13 @@ def quadrature(problem: Problem, key: Array, report: Report, max_seconds: float 
         axes = REACH * np.linalg.cholesky(covariance)
         steps = np.linspace(-1.0, 1.0, POINTS[dimension])
         grid = np.stack(np.meshgrid(*[steps] * dimension, indexing="ij"), axis=-1)
-        values = _log_densities(problem, peak + grid.reshape(-1, dimension) @ axes.T, report, max_seconds)
-    if values is None:
-        return _failed(f"a grid of {grid.size // dimension} points would take longer than {max_seconds:.0f} seconds")
-    values = values.reshape(grid.shape[:-1])
+        points = peak + grid.reshape(-1, dimension) @ axes.T
+        found = densities_at(
+            problem, points, lambda done: report(done / len(points), f"{done} of {len(points)} points"), max_seconds
+        )
+    if found is None:
+        return _failed(f"a grid of {len(points)} points would take longer than {max_seconds:.0f} seconds")
+    values = np.sum(found, axis=0).reshape(grid.shape[:-1])
     log_volume = np.linalg.slogdet(axes)[1] + dimension * np.log(steps[1] - steps[0])
     total = float(logsumexp(values))
     value = total + log_volume
@@ -146,11 +145,6 @@ def _log_density(problem: Problem, u: Float[Array, " D"]) -> Float[Array, ""]:
 _one = jax.jit(_log_density)
 
 
-@jax.jit
-def _piece(problem: Problem, u: Float[Array, "P D"]) -> Float[Array, " P"]:
-    return map_over_devices(_log_density, len(u))(problem, u)
-
-
 def _climb(problem: Problem, start: Float[np.ndarray, " D"]) -> tuple[Float[np.ndarray, " D"], float]:
     """The peak above a start, without derivatives, and its log density."""
     found = minimize(lambda u: -float(_one(problem, u)), start, method="Nelder-Mead", tol=1e-8)
@@ -174,21 +168,3 @@ def _covariance(problem: Problem, peak: Float[np.ndarray, " D"]) -> Float[np.nda
         return None
     values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
     return (vectors / np.maximum(values, 1e-2)) @ vectors.T + 1e-12 * np.eye(dimension)
-
-
-def _log_densities(
-    problem: Problem, u: Float[np.ndarray, "M D"], report: Report, max_seconds: float
-) -> Float[np.ndarray, " M"] | None:
-    """Log densities in pieces of one size, the last one filled up with its first point; None if they took too long."""
-    found: list[np.ndarray] = []
-    began = time.perf_counter()
-    for start in range(0, len(u), PIECE):
-        if len(found) == 1:  # the first piece compiles
-            began = time.perf_counter()
-        piece = u[start : start + PIECE]
-        filled = np.concatenate([piece, np.repeat(piece[:1], PIECE - len(piece), axis=0)])
-        found.append(np.asarray(_piece(problem, jnp.asarray(filled)))[: len(piece)])
-        if len(found) == 2 and (time.perf_counter() - began) * len(u) / PIECE > max_seconds:
-            return None
-        report(min(start + PIECE, len(u)) / len(u), f"{start + len(piece)} of {len(u)} points")
-    return np.concatenate(found)

@@ -1,0 +1,98 @@
+"""Adaptive multiple importance sampling: proposals that approach the posterior, fitted to all draws so far."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.optimize import brentq
+from scipy.special import logsumexp, softmax
+
+from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.sampling.few_latents.densities import densities_at
+from bayes_nn.inference.sampling.few_latents.proposal import Proposal
+from bayes_nn.runtime.progress import Report
+
+#: Draws from the prior to begin with, from every later proposal, and effective ones that a tempering leaves.
+FIRST, LATER, EFFECTIVE = 512, 256, 128.0
+#: Proposals after which the posterior is given up.
+MOST_PROPOSALS = 20
+#: Stands for a log likelihood of minus infinity, whose product with tempering 0 would not be a number.
+NEVER = -1e300
+
+
+class Adapted(NamedTuple):
+    """Where adaptation ended.
+
+    Attributes:
+        proposal: the last one.
+        efficiency: effective part of the draws from the one before it.
+        tempering: power of the likelihood that it is fitted to; below 1 where it was given up.
+        evaluations: of the likelihood.
+    """
+
+    proposal: Proposal
+    efficiency: float
+    tempering: float
+    evaluations: int
+
+
+def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
+    """A proposal for the posterior, by way of tempered posteriors.
+
+    Every proposal has the moments of all draws so far, weighted towards the highest tempering that leaves enough of
+    them effective; the denominator of a weight is the mixture of all proposals (Cornuet, Marin, Mira and Robert 2012,
+    Scandinavian Journal of Statistics 39). Once the whole likelihood counts, one more proposal refines the fit.
+
+    Args:
+        problem: the posterior; of few latents.
+        key: random key.
+        report: told the fraction done, and the tempering.
+    """
+    first_key, *keys = jax.random.split(key, MOST_PROPOSALS)
+    u = np.asarray(problem.sample_prior(first_key, (FIRST,)))
+    log_prior, log_likelihood = _densities(problem, u)
+    log_proposals, counts, proposals = log_prior[None], [FIRST], []
+    tempering, last = 0.0, FIRST
+    for own in keys:
+        log_mixture = logsumexp(log_proposals, axis=0, b=np.array(counts)[:, None]) - np.log(len(u))
+        to_prior = log_prior - log_mixture
+        before, tempering = tempering, max(tempering, _highest(to_prior, log_likelihood))
+        log_weights = to_prior + tempering * log_likelihood
+        proposals.append(Proposal.fitted(u, softmax(log_weights)))
+        report(0.5 + 0.5 * max(-1.0, np.log10(max(tempering, 1e-4)) / 4.0), f"adapting, tempering {tempering:.3g}")
+        if before >= 1.0:
+            break
+        new = proposals[-1].sample(problem, own, LATER)
+        new_prior, new_likelihood = _densities(problem, new)
+        known = [new_prior, *(one.log_density(new, new_prior) for one in proposals)]
+        of_old = [*log_proposals, proposals[-1].log_density(u, log_prior)]
+        log_proposals = np.concatenate([np.stack(of_old), np.stack(known)], axis=1)
+        u, last = np.concatenate([u, new]), LATER
+        log_prior, log_likelihood = np.append(log_prior, new_prior), np.append(log_likelihood, new_likelihood)
+        counts.append(LATER)
+    own_weights = (log_prior + tempering * log_likelihood - log_proposals[-1])[-last:]
+    efficiency = float(np.exp(log_effective_draws(own_weights))) / last
+    return Adapted(proposals[-1], efficiency, tempering, len(u))
+
+
+def _densities(
+    problem: Problem, u: Float[np.ndarray, "M D"]
+) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
+    found = densities_at(problem, u)
+    assert found is not None, "there is no limit to the time"
+    return found[0], np.maximum(found[1], NEVER)
+
+
+def _highest(to_prior: Float[np.ndarray, " M"], log_likelihood: Float[np.ndarray, " M"]) -> float:
+    """The highest tempering up to 1 at which enough weighted draws are effective; 0 if there is none."""
+
+    def margin(log_tempering: float) -> float:
+        log_weights = to_prior + np.exp(log_tempering) * log_likelihood
+        return float(log_effective_draws(log_weights)) - np.log(EFFECTIVE)
+
+    if margin(0.0) >= 0.0:
+        return 1.0
+    lowest = np.log(1e-12)
+    return float(np.exp(brentq(margin, lowest, 0.0))) if margin(lowest) > 0.0 else 0.0

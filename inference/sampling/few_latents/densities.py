@@ -1,0 +1,61 @@
+"""Log densities at many points, in compiled pieces of one size, so that another number of points compiles nothing."""
+
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.runtime.devices import map_over_devices
+from bayes_nn.runtime.environment import one_blas_thread_per_device
+
+#: Points in one compiled call.
+PIECE = 128
+
+
+def densities_at(
+    problem: Problem,
+    u: Float[np.ndarray, "M D"],
+    tell: Callable[[int], None] = lambda points: None,
+    max_seconds: float = float("inf"),
+) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]] | None:
+    """Log prior density and log likelihood at points, nats; the last piece is filled up with its first point.
+
+    Args:
+        problem: the posterior.
+        u: the points.
+        tell: told after every piece how many points are done.
+        max_seconds: None is returned early where, at the pace of the second piece, all would take longer; the first
+            piece compiles.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> from bayes_nn.inference.problem.collapsed import CollapsedProblem
+        >>> nngp = bnn.priors.NNGP(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1))
+        >>> problem = CollapsedProblem.of(nngp, jnp.ones((3, 2)), jnp.zeros((3, 1)), bnn.Gaussian())
+        >>> [part.shape for part in densities_at(problem, np.zeros((5, 1)))]
+        [(5,), (5,)]
+    """
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    began = time.perf_counter()
+    with one_blas_thread_per_device():
+        for start in range(0, len(u), PIECE):
+            if len(found) == 1:
+                began = time.perf_counter()
+            piece = u[start : start + PIECE]
+            filled = np.concatenate([piece, np.repeat(piece[:1], PIECE - len(piece), axis=0)])
+            log_prior, log_likelihood = _of_piece(problem, jnp.asarray(filled))
+            found.append((np.asarray(log_prior)[: len(piece)], np.asarray(log_likelihood)[: len(piece)]))
+            if len(found) == 2 and (time.perf_counter() - began) * len(u) / PIECE > max_seconds:
+                return None
+            tell(start + len(piece))
+    log_prior, log_likelihood = (np.concatenate(part) for part in zip(*found, strict=True))
+    return log_prior, log_likelihood
+
+
+@jax.jit
+def _of_piece(problem: Problem, u: Float[Array, "P D"]) -> tuple[Float[Array, " P"], Float[Array, " P"]]:
+    return map_over_devices(lambda problem, one: problem.log_densities(one), len(u))(problem, u)

@@ -13,17 +13,17 @@ import bayes_nn as bnn
 from bayes_nn.cli.documents import plain
 from bayes_nn.cli.options import (
     PRIORS,
-    IslandsOfSMCAlone,
+    IslandsAlone,
     KeepDuplicates,
     Likelihood,
     MaxSeconds,
-    ParticlesOfSMCAlone,
+    ParticlesAlone,
     Seed,
     Std,
     chosen_priors,
     named_likelihood,
-    smc_alone,
     whole_numbers,
+    without_exchange,
 )
 from bayes_nn.cli.running import INTERRUPTED
 
@@ -64,8 +64,8 @@ def atlas(
         str | None, typer.Option(help="Address of a Dask scheduler, whose workers see the folder, in place of those.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="After which the run ends; the same command goes on.")] = None,
-    particles: ParticlesOfSMCAlone = None,
-    islands: IslandsOfSMCAlone = None,
+    particles: ParticlesAlone = None,
+    islands: IslandsAlone = None,
     max_seconds: MaxSeconds = 120.0,
     likelihood: Likelihood = "gaussian",
     seed: Seed = 0,
@@ -91,7 +91,7 @@ def atlas(
             found = bnn.inference.atlas(
                 sets, nets, widths, out, rows=rows,
                 candidates=lambda net, width: chosen_priors(priors, net, [width]),
-                sampler=smc_alone(particles, islands),
+                sampler=without_exchange(particles, islands),
                 max_seconds=max_seconds, seed=seed, workers=workers, client=client, seconds=seconds,
                 progress=not screen.quiet,
             )  # fmt: skip

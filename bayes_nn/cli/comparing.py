@@ -16,22 +16,22 @@ from bayes_nn.cli.options import (
     Checkpoint,
     Depth,
     Islands,
-    IslandsOfSMCAlone,
+    IslandsAlone,
     KeepDuplicates,
     Likelihood,
     MaxSeconds,
     Particles,
-    ParticlesOfSMCAlone,
+    ParticlesAlone,
     Seed,
     Std,
     TestFraction,
     Widths,
     chosen_priors,
     named_likelihood,
-    smc_alone,
     training_and_test,
     whole_numbers,
     with_table,
+    without_exchange,
 )
 from bayes_nn.cli.printing import show_comparison, show_sweep
 from bayes_nn.cli.screen import LOG_NAME
@@ -62,8 +62,8 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for the report, the result, plots and the log.")] = Path(
         "comparison"
     ),
-    particles: ParticlesOfSMCAlone = None,
-    islands: IslandsOfSMCAlone = None,
+    particles: ParticlesAlone = None,
+    islands: IslandsAlone = None,
     max_seconds: MaxSeconds = 120.0,
     likelihood: Likelihood = "gaussian",
     checkpoint: Checkpoint = None,
@@ -90,7 +90,7 @@ def compare(
     net = bnn.mlp(depth, activation, weight_std, bias_std)
     chosen_likelihood = named_likelihood(likelihood, noise_std)
     candidates = chosen_priors(priors, net, whole_numbers(width, "--width"))
-    sampler = smc_alone(particles, islands)
+    sampler = without_exchange(particles, islands)
     screen.keep_log(out)
     screen.log(*table.notes)
     with warnings.catch_warnings():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayes_nn.cli.columns import TrainingTable
+    from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 
 Data = Annotated[
     str,
@@ -35,11 +36,11 @@ Std = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Particles = Annotated[int, typer.Option(help="SMC particles in each island; more make the evidence more precise.")]
 Islands = Annotated[int, typer.Option(help="Independent SMC islands; their spread gives the evidence its error.")]
-ParticlesOfSMCAlone = Annotated[
-    int | None, typer.Option(help="SMC particles in each island. With this or --islands, SMC and nothing else is used.")
+ParticlesAlone = Annotated[
+    int | None, typer.Option(help="SMC particles in each island. With this or --islands, replica exchange is left out.")
 ]
-IslandsOfSMCAlone = Annotated[
-    int | None, typer.Option(help="Independent SMC islands. With this or --particles, SMC and nothing else is used.")
+IslandsAlone = Annotated[
+    int | None, typer.Option(help="Independent SMC islands. With this or --particles, replica exchange is left out.")
 ]
 MaxSeconds = Annotated[float, typer.Option(help="Seconds that a fit may take, where SMC settings are left out.")]
 Checkpoint = Annotated[
@@ -212,16 +213,18 @@ def named_likelihood(name: str, noise_std: float | None) -> "bnn.Likelihood":
     return kind(noise_std=noise_std)
 
 
-def smc_alone(particles: int | None, islands: int | None) -> "bnn.inference.SMC | None":
-    """Settings of SMC with these sizes; None where neither is given, for the sampler that compares by default.
+def without_exchange(particles: int | None, islands: int | None) -> "SMCFirst | None":
+    """The sampler that compares, SMC of these sizes and no replica exchange; None, for the default, without sizes.
 
     Example:
-        >>> smc_alone(None, None), smc_alone(32, None).particles
+        >>> without_exchange(None, None), without_exchange(32, None).smc.particles
         (None, 32)
     """
+    from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
+
     named: dict[str, Any] = {"particles": particles, "islands": islands}
     given = {name: count for name, count in named.items() if count is not None}
-    return bnn.inference.SMC(**given) if given else None
+    return SMCFirst(bnn.inference.SMC(**given), exchange=None) if given else None
 
 
 def training_and_test(

@@ -70,8 +70,9 @@ def compare(
             (train, test) into the rows of X. Where it is left out and there are no test data, 5 folds: every prior is
             fitted five times. 0 for one fit to all rows, evidence without test scores.
         sampler: settings of SMC for the priors that have no exact posterior, to use SMC and nothing else. When left
-            out, replica exchange confirms SMC for networks, and takes over where it does not or SMC is not reliable;
-            where there are at most 3 latents the evidence is that of quadrature. Kernels with a learned metric are
+            out, kernels with few latents are sampled by adaptive importance sampling where it is reliable, replica
+            exchange confirms SMC for networks, and takes over where it does not or SMC is not reliable; where there are
+            at most 3 latents the evidence is that of quadrature. Kernels with a learned metric are
             confirmed where the verdict would call for hidden features.
         max_seconds: that one fit may take; no round of replica exchange after the third is begun that would end later.
         duplicates: as in :func:`bayes_nn.fit`.
@@ -165,7 +166,7 @@ def compare_datasets(
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")
     with running_in(checkpoint):
         fits = fit_rows(named, named, splits, sampler, key, checkpoint, progress, client)
-        if isinstance(sampler, SMCFirst) and not sampler.confirm_kernels:
+        if isinstance(sampler, SMCFirst) and sampler.exchange is not None and not sampler.confirm_kernels:
             again = _to_confirm(fits.rows, named, len(first), first.inputs.ndim == 2)
             confirming = replace(sampler, confirm_kernels=True)
             fits = fits.replaced_by(fit_rows(again, named, splits, confirming, key, checkpoint, progress, client))

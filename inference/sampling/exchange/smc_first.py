@@ -80,8 +80,9 @@ class SMCFirst(Sampler):
         if not problem.has_many_latents and problem.dimension <= MOST_LATENTS:
             own = jax.random.fold_in(key, 3)
             weighted = checkpoint.once("importance", lambda: AdaptiveImportance().draw(problem, own, report=report))
-            evidence = _evidence(weighted, known)
-            if evidence.reliable and good_enough(weighted.values, weighted.log_likelihood):
+            evidence, itself = _evidence(weighted, known), weighted.evidence
+            trusted = evidence.reliable and itself is not None and itself.reliable
+            if trusted and good_enough(weighted.values, weighted.log_likelihood):
                 return replace(weighted, evidence=evidence, sampler=AdaptiveImportance.name)
         if self.exchange is None:
             drawn = self.smc.draw(problem, key, report=report, checkpoint=checkpoint, good_enough=good_enough)

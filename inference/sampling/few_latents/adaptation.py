@@ -16,7 +16,9 @@ from bayes_nn.runtime.progress import Report
 
 #: Draws from the prior to begin with, from every later proposal, and effective ones that a tempering leaves.
 FIRST, LATER, EFFECTIVE = 512, 256, 128.0
-#: Proposals after which the posterior is given up.
+#: Effective draws for every latent with which the fit is good enough.
+EFFECTIVE_PER_LATENT = 50.0
+#: Proposals after which no more are fitted.
 MOST_PROPOSALS = 20
 #: Stands for a log likelihood of minus infinity, whose product with tempering 0 would not be a number.
 NEVER = -1e300
@@ -43,7 +45,7 @@ def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
 
     Every proposal has the moments of all draws so far, weighted towards the highest tempering that leaves enough of
     them effective; the denominator of a weight is the mixture of all proposals (Cornuet, Marin, Mira and Robert 2012,
-    Scandinavian Journal of Statistics 39). Once the whole likelihood counts, one more proposal refines the fit.
+    Scandinavian Journal of Statistics 39). Once the whole likelihood counts, further proposals refine the fit.
 
     Args:
         problem: the posterior; of few latents.
@@ -58,11 +60,11 @@ def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
     for own in keys:
         log_mixture = logsumexp(log_proposals, axis=0, b=np.array(counts)[:, None]) - np.log(len(u))
         to_prior = log_prior - log_mixture
-        before, tempering = tempering, max(tempering, _highest(to_prior, log_likelihood))
+        tempering = max(tempering, _highest(to_prior, log_likelihood))
         log_weights = to_prior + tempering * log_likelihood
         proposals.append(Proposal.fitted(u, softmax(log_weights)))
         report(0.5 + 0.5 * max(-1.0, np.log10(max(tempering, 1e-4)) / 4.0), f"adapting, tempering {tempering:.3g}")
-        if before >= 1.0:
+        if tempering >= 1.0 and log_effective_draws(log_weights) >= np.log(EFFECTIVE_PER_LATENT * problem.dimension):
             break
         new = proposals[-1].sample(problem, own, LATER)
         new_prior, new_likelihood = _densities(problem, new)

@@ -131,8 +131,9 @@ class AdaptiveImportance(Sampler):
             raise ValueError(f"{what} {problem.dimension}: use sampler='smc'")
         pilot_keys, chain_keys = jax.random.split(key, (2, max(2, self.chains)))
         pilots = []
-        for number, own in enumerate(pilot_keys[: min(2, self.chains)]):
-            pilots.append(adapt(problem, own, lambda done, text, number=number: report(0.35 * (number + done), text)))
+        for own in pilot_keys[: min(2, self.chains)]:
+            before = 0.35 * len(pilots)
+            pilots.append(adapt(problem, own, lambda done, text: report(before + 0.35 * done, text)))  # noqa: B023
         efficiency = min(one.efficiency for one in pilots)
         wanted = np.ceil(EFFECTIVE_DRAWS / (self.draws * max(efficiency, 1e-9)))
         # Where even the most would be too few, as few as possible say so.

@@ -13,7 +13,7 @@ from bayes_nn.inference.problem.monte_carlo_errors import largest_k, log_effecti
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
-from bayes_nn.inference.sampling.few_latents.adaptation import adapt
+from bayes_nn.inference.sampling.few_latents.adaptation import Adapted, adapt
 from bayes_nn.inference.sampling.few_latents.densities import densities_at
 from bayes_nn.inference.sampling.few_latents.proposal import Proposal
 from bayes_nn.inference.sampling.sampler import Judge, SampledDraws, Sampler, all_values, draw_nothing_more, silent
@@ -130,7 +130,7 @@ class AdaptiveImportance(Sampler):
             what = f"adaptive importance sampling is for at most {MOST_LATENTS} latents; {problem.prior.name} has"
             raise ValueError(f"{what} {problem.dimension}: use sampler='smc'")
         pilot_keys, chain_keys = jax.random.split(key, (2, max(2, self.chains)))
-        pilots = []
+        pilots: list[Adapted] = []
         for own in pilot_keys[: min(2, self.chains)]:
             before = 0.35 * len(pilots)
             pilots.append(adapt(problem, own, lambda done, text: report(before + 0.35 * done, text)))  # noqa: B023

@@ -121,8 +121,9 @@ def function_probabilities(
     Fit a prior and train networks on the same two labels, given as numbers: ``bnn.fit(prior, X, y,
     bnn.Gaussian(noise_std=0.1))``, the posterior that belongs to squared error, and ``bnn.train(net, X, y, width,
     members=1000, stop="steps", noise_std=0.1)``. An output beyond the middle of the two numbers is the larger label.
-    Draws and networks that do not label all training rows correctly are left out. What nobody found has a probability
-    of less than about one in as many draws, and is not in the table.
+    Draws and networks that do not label all training rows correctly are left out. The larger the noise, the nearer are
+    the draws that stay, and the fewer, to the prior given no training error, the paper's P_B. What nobody found has a
+    probability of less than about one in as many draws, and is not in the table.
 
     Args:
         posterior: of a mixture of Gaussian processes, such as an NNGP or a network, with Gaussian noise.

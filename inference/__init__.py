@@ -14,6 +14,7 @@ from bayes_nn.inference.features.after_kernel import AfterKernel, after_kernel
 from bayes_nn.inference.features.alignment import KernelAlignment, alignment, kernel_alignment
 from bayes_nn.inference.features.feature_plot import plot_features
 from bayes_nn.inference.features.fine_tuning import FineTuning, fine_tuning
+from bayes_nn.inference.features.function_probabilities import FunctionProbabilities, function_probabilities
 from bayes_nn.inference.features.neuron_use import NeuronUse, neuron_use
 from bayes_nn.inference.features.reweighting import Reweighting, reweighting
 from bayes_nn.inference.features.scale_and_shape import ScaleAndShape, scale_and_shape
@@ -34,6 +35,7 @@ __all__ = [
     "DataSet",
     "EvidenceCurve",
     "FineTuning",
+    "FunctionProbabilities",
     "InfiniteHMC",
     "KernelAlignment",
     "LearningCurves",
@@ -52,6 +54,7 @@ __all__ = [
     "atlas",
     "evidence_curve",
     "fine_tuning",
+    "function_probabilities",
     "kernel_alignment",
     "learning_curves",
     "log_evidence",

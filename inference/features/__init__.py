@@ -1,1 +1,1 @@
-"""What the features of networks learnt from the data, and how much that gains, on the same task and on another."""
+"""What networks learnt from the data: their features, what those gain here and on another task, their functions."""

@@ -45,7 +45,7 @@ def plot_tempering(details: Mapping[str, Any], name: str, learns_features: bool 
         return draw_path(f"{name}, SMC", np.asarray(details["tempering"]), mean)
     raise ValueError(
         f"{name} was not fitted by tempering the likelihood, so there is no way from the prior to the posterior to "
-        'show: fit it with sampler="replica_exchange" or sampler="smc" (exact posteriors and importance sampling take none)'
+        'show: fit it with sampler="replica_exchange" or sampler="smc" (others take none)'
     )
 
 

@@ -9,7 +9,7 @@ with a random s_l of mean 1. Its law does not depend on q where phi is linear on
 
 from collections.abc import Iterator
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,11 @@ class GammaMixture(dist.Distribution):
         (6.0, 12.0, 0.5)
     """
 
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012
+    arg_constraints = {  # noqa: RUF012
+        "log_weights": constraints.real_vector,
+        "shapes": constraints.independent(constraints.positive, 1),
+        "rates": constraints.independent(constraints.positive, 1),
+    }
     support = constraints.positive
     pytree_data_fields = ("log_weights", "shapes", "rates")
 
@@ -56,9 +60,13 @@ class GammaMixture(dist.Distribution):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        self.log_weights = log_weights - logsumexp(log_weights)
-        self.shapes, self.rates = shapes, rates
+        self.log_weights, self.shapes, self.rates = log_weights, shapes, rates
         super().__init__((), (), validate_args=validate_args)
+
+    @property
+    def _log_probabilities(self) -> Float[np.ndarray, " K"]:
+        """Of the parts."""
+        return self.log_weights - logsumexp(self.log_weights)
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Draws."""
@@ -68,7 +76,7 @@ class GammaMixture(dist.Distribution):
 
     def log_prob(self, value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Log density, nats."""
-        constants = self.log_weights + self.shapes * np.log(self.rates) - gammaln(self.shapes)
+        constants = self._log_probabilities + self.shapes * np.log(self.rates) - gammaln(self.shapes)
         value = jnp.asarray(value)[..., None]
         parts = constants + (self.shapes - 1.0) * jnp.log(value) - self.rates * value
         return jax.scipy.special.logsumexp(parts, axis=-1)
@@ -76,18 +84,18 @@ class GammaMixture(dist.Distribution):
     def cdf(self, value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Distribution function."""
         parts = jax.scipy.special.gammainc(self.shapes, self.rates * jnp.asarray(value)[..., None])
-        return jnp.sum(np.exp(self.log_weights) * parts, axis=-1)
+        return jnp.sum(np.exp(self._log_probabilities) * parts, axis=-1)
 
     @property
     def mean(self) -> np.floating:
         """Of the mixture."""
-        return np.sum(np.exp(self.log_weights) * self.shapes / self.rates)
+        return np.sum(np.exp(self._log_probabilities) * self.shapes / self.rates)
 
     @property
     def variance(self) -> np.floating:
         """Of the mixture."""
         squares = self.shapes * (self.shapes + 1.0) / self.rates**2
-        return np.sum(np.exp(self.log_weights) * squares) - self.mean**2
+        return np.sum(np.exp(self._log_probabilities) * squares) - self.mean**2
 
 
 class Read(NamedTuple):

@@ -17,6 +17,7 @@ CASES = {
     "network": (bnn.BayesianNetwork(NET, 4), bnn.Gaussian(0.3)),
     "exact": (priors.NNGP(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)), bnn.Gaussian(0.3)),
     "shared std": (priors.NNGP(bnn.mlp(depth=1, weight_std=SHARED, bias_std=dist.HalfNormal(0.2))), bnn.Gaussian()),
+    "scale mixture": (priors.ScaleMixture(bnn.mlp(1, "relu", weight_std=1.4, bias_std=0.1), 8), bnn.Gaussian(0.3)),
     "labels": (priors.NNGP(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)), bnn.Bernoulli()),
     "residual": (
         priors.NNGP(bnn.Serial(bnn.Dense(1.4), bnn.Residual(bnn.Relu(), bnn.Dense(1.4)), bnn.Relu(), bnn.Dense(1.4))),

@@ -14,6 +14,8 @@ from bayes_nn import priors
 
 #: Variances of the noise that are tried, in units of the kernel's mean diagonal, until the evidence falls.
 NOISES = 10.0 ** np.arange(0.5, -6.1, -0.5)
+#: Standard deviation of the readout of networks that are trained, before training.
+START = 0.1
 #: Test rows of one block of a cross-covariance.
 BLOCK = 500
 
@@ -64,19 +66,18 @@ def accuracy(f, labels):
 
 
 def trained(net, X, labels, X_test, labels_test, width, steps, members=3, key=0, step_size=None):
-    """Accuracies of single networks trained on squared error by Adam in batches, and of their mean."""
+    """Accuracies of single networks trained on squared error by Adam in batches, of their mean, and on training rows.
+
+    The readout starts small: what a network computes before training is noise that training leaves at other inputs.
+    """
     ensemble = bnn.train(
         net, X, one_hot(labels), width, steps=steps, stop="steps", batch_size=min(100, len(X) // 2), members=members,
         noise_std=0.1, standardize=False, duplicates="keep", key=jax.random.key(key), progress=False,
-        learning_rate=step_size,
+        learning_rate=step_size, values={f"{kind}_std_{net.depth}": START for kind in ("weight", "bias")},
     )  # fmt: skip
-    f = ensemble.predict(X_test).component_means
-    fits = ensemble.predict(X).component_means
-    return (
-        np.array([accuracy(one, labels_test) for one in f]),
-        accuracy(f.mean(axis=0), labels_test),
-        [accuracy(one, labels) for one in fits],
-    )
+    f, at_training_rows = (ensemble.predict(inputs).component_means for inputs in (X_test, X))
+    single = np.array([accuracy(one, labels_test) for one in f])
+    return single, accuracy(f.mean(axis=0), labels_test), [accuracy(one, labels) for one in at_training_rows]
 
 
 def interval(accuracy, points):

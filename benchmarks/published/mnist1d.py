@@ -46,7 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path, help="folder that holds data")
     parser.add_argument("--rows", type=int, default=4000, help="of the 4,000 to train on")
-    parser.add_argument("--steps", type=int, default=6000, help="of Adam, in batches of 100")
+    parser.add_argument("--steps", type=int, default=3000, help="of Adam, in batches of 100")
     parser.add_argument("--step-size", type=float, default=0.03, help="of Adam, in the NTK parameterisation")
     given = parser.parse_args()
     use_compilation_cache()

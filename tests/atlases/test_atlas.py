@@ -17,11 +17,13 @@ from bayes_nn.inference.atlases.cell import Cell
 from bayes_nn.inference.atlases.data_set import checked_tables
 from bayes_nn.inference.atlases.folder import Folder
 from bayes_nn.inference.atlases.run import DONE, ELSEWHERE, CellTask, run_cell
+from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.runtime.folder_lock import locked
 from bayes_nn.runtime.workers import client_of, map_over_workers
 
 NET, NOISE = bnn.mlp(1, "relu", 1.4, 0.1), bnn.Gaussian(0.3)
-FEW = inference.SMC(particles=16, islands=2)
+#: What the command line makes of --particles 16 --islands 2.
+FEW = SMCFirst(inference.SMC(particles=16, islands=2), exchange=None)
 pytestmark = pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 
 

@@ -22,8 +22,9 @@ from bayes_nn.runtime.progress import Report
 
 #: Most latents that it is for.
 MOST_LATENTS = 20
-#: Effective draws that a chain should have, and most proposals for every draw that it keeps.
-EFFECTIVE_DRAWS, MOST_PER_DRAW = 100.0, 8
+#: Effective draws for every one that a chain keeps, so that a proposal of large weight does not hold it up for long;
+#: most proposals for each, and the efficiency below which even these are too few.
+EFFECTIVE_PER_DRAW, MOST_PER_DRAW, SMALLEST_EFFICIENCY = 2.5, 16, 0.03
 #: Effective draws of all chains below which neither they nor the evidence is trusted.
 SMALLEST_EFFECTIVE_DRAWS = 100.0
 
@@ -135,9 +136,9 @@ class AdaptiveImportance(Sampler):
             before = 0.35 * len(pilots)
             pilots.append(adapt(problem, own, lambda done, text: report(before + 0.35 * done, text)))  # noqa: B023
         efficiency = min(one.efficiency for one in pilots)
-        wanted = np.ceil(EFFECTIVE_DRAWS / (self.draws * max(efficiency, 1e-9)))
         # Where even the most would be too few, as few as possible say so.
-        per_draw = int(wanted) if wanted <= MOST_PER_DRAW else 1
+        enough = efficiency >= SMALLEST_EFFICIENCY
+        per_draw = min(int(np.ceil(EFFECTIVE_PER_DRAW / efficiency)), MOST_PER_DRAW) if enough else 1
         count = per_draw * self.draws * effort
         chosen: list[Proposal] = [pilots[chain % len(pilots)].proposal for chain in range(self.chains)]
         u = np.stack([one.sample(problem, own, count) for one, own in zip(chosen, chain_keys, strict=False)])

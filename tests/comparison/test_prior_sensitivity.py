@@ -89,9 +89,13 @@ def test_verdict_is_that_of_the_shifted_evidences(result, found):
 
 
 def test_draws_that_do_not_carry_over_are_flagged_and_fitted_again(data):
-    """Five rows say little, and a prior 6 times as wide reaches far beyond draws under one of sigma 0.2."""
+    """Five rows say little, and a prior 6 times as wide reaches far beyond draws under one of sigma 0.2.
+
+    The true k is 0.97, its estimate from 512 draws 0.4 to 1.6 over keys.
+    """
     X, y = data[0][:5], data[1][:5]
-    result = bnn.compare([priors.NNGP(NET)], X, y, likelihood=bnn.Gaussian(dist.LogNormal(0.7, 0.2)), splits=0)
+    likelihood = bnn.Gaussian(dist.LogNormal(0.7, 0.2))
+    result = bnn.compare([priors.NNGP(NET)], X, y, likelihood=likelihood, splits=0, key=1)
     (name,) = result.posteriors
     flagged = inference.prior_sensitivity(result, [6.0])
     assert not flagged.table.reliable.any()

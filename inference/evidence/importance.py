@@ -12,16 +12,13 @@ from jaxtyping import Array
 from scipy.special import logsumexp
 
 from bayes_nn.inference.evidence.estimator import RepeatedEstimator
-from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
+from bayes_nn.inference.problem.monte_carlo_errors import SMALLEST_EFFECTIVE_DRAWS, log_effective_draws
 from bayes_nn.inference.problem.prior_draws import GROUPS, prior_log_likelihoods
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.inference.sampling.few_latents.adaptive_importance import AdaptiveImportance
 from bayes_nn.runtime.diagnostic_codes import coded
 from bayes_nn.runtime.progress import Report
-
-#: Effective draws in all below which their mean is not trusted.
-SMALLEST_EFFECTIVE_DRAWS = 100.0
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bayes_nn.inference.evidence.importance import SMALLEST_EFFECTIVE_DRAWS
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.evidence import Evidence
-from bayes_nn.inference.problem.monte_carlo_errors import Average, average_over_draws, standard_errors
+from bayes_nn.inference.problem.monte_carlo_errors import (
+    SMALLEST_EFFECTIVE_DRAWS,
+    Average,
+    average_over_draws,
+    standard_errors,
+)
 from bayes_nn.inference.problem.prior_draws import GROUPS, log_likelihood_of_draw, prior_draws
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.diagnostic_codes import coded

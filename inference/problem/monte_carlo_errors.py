@@ -11,6 +11,8 @@ from scipy.special import logsumexp
 
 #: Pareto k beyond which no number of draws makes importance sampling reliable (Vehtari et al. 2024).
 LARGEST_K = 0.7
+#: Effective draws in all below which a mean of weighted draws is not trusted.
+SMALLEST_EFFECTIVE_DRAWS = 100.0
 
 
 class Average(NamedTuple):

@@ -61,7 +61,7 @@ def reweight_prior(
     offsets = np.asarray(jax.random.uniform(key_resampling, (islands, 1)))
     enough = np.log(EFFECTIVE_DRAWS_PER_PARTICLE * particles)
     if reach is None:
-        reach = _highest(lambda t: float(np.min(log_effective_draws(t * log_likelihood))) - enough, 0.0)
+        reach = highest_tempering(lambda t: float(np.min(log_effective_draws(t * log_likelihood))) - enough, 0.0)
     tempering, visited = 0.0, [(np.zeros(islands), log_likelihood[:, :particles])]
     while True:
         tempering = min(reach, _next(tempering, log_likelihood, target_ess))
@@ -93,10 +93,10 @@ def _next(tempering: float, log_likelihood: Float[np.ndarray, "I M"], target_ess
     def margin(t: float) -> float:
         return float(np.min(_log_fraction(tempering, t, log_likelihood))) - np.log(target_ess)
 
-    return _highest(margin, tempering)
+    return highest_tempering(margin, tempering)
 
 
-def _highest(margin: Callable[[float], float], low: float) -> float:
+def highest_tempering(margin: Callable[[float], float], low: float) -> float:
     """The highest tempering up to 1 with a margin, by Brent's method on the logarithm; at least ``low`` or 1e-12."""
 
     def of_log(log_t: float) -> float:

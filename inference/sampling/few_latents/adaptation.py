@@ -1,17 +1,18 @@
 """Adaptive multiple importance sampling: proposals that approach the posterior, fitted to all draws so far."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.optimize import brentq
 from scipy.special import logsumexp, softmax
 
 from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.few_latents.densities import densities_at
 from bayes_nn.inference.sampling.few_latents.proposal import Proposal
+from bayes_nn.inference.sampling.reweighted_prior import NEVER, highest_tempering
 from bayes_nn.runtime.progress import Report
 
 #: Draws from the prior to begin with, from every later proposal, and effective ones that a tempering leaves.
@@ -20,8 +21,6 @@ FIRST, LATER, EFFECTIVE = 512, 256, 128.0
 EFFECTIVE_PER_LATENT = 50.0
 #: Proposals after which no more are fitted.
 MOST_PROPOSALS = 20
-#: Stands for a log likelihood of minus infinity, whose product with tempering 0 would not be a number.
-NEVER = -1e300
 
 
 class Adapted(NamedTuple):
@@ -60,7 +59,8 @@ def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
     for own in keys:
         log_mixture = logsumexp(log_proposals, axis=0, b=np.array(counts)[:, None]) - np.log(len(u))
         to_prior = log_prior - log_mixture
-        tempering = max(tempering, _highest(to_prior, log_likelihood))
+        margin = partial(_margin, to_prior, log_likelihood)
+        tempering = highest_tempering(margin, tempering)
         log_weights = to_prior + tempering * log_likelihood
         proposals.append(Proposal.fitted(u, softmax(log_weights)))
         report(0.5 + 0.5 * max(-1.0, np.log10(max(tempering, 1e-4)) / 4.0), f"adapting, tempering {tempering:.3g}")
@@ -82,19 +82,10 @@ def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
 def _densities(
     problem: Problem, u: Float[np.ndarray, "M D"]
 ) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
-    found = densities_at(problem, u)
-    assert found is not None, "there is no limit to the time"
-    return found[0], np.maximum(found[1], NEVER)
+    log_prior, log_likelihood = densities_at(problem, u)
+    return log_prior, np.maximum(log_likelihood, NEVER)
 
 
-def _highest(to_prior: Float[np.ndarray, " M"], log_likelihood: Float[np.ndarray, " M"]) -> float:
-    """The highest tempering up to 1 at which enough weighted draws are effective; 0 if there is none."""
-
-    def margin(log_tempering: float) -> float:
-        log_weights = to_prior + np.exp(log_tempering) * log_likelihood
-        return float(log_effective_draws(log_weights)) - np.log(EFFECTIVE)
-
-    if margin(0.0) >= 0.0:
-        return 1.0
-    lowest = np.log(1e-12)
-    return float(np.exp(brentq(margin, lowest, 0.0))) if margin(lowest) > 0.0 else 0.0
+def _margin(to_prior: Float[np.ndarray, " M"], log_likelihood: Float[np.ndarray, " M"], tempering: float) -> float:
+    """By how much the logarithm of the effective draws at a tempering exceeds what is asked."""
+    return float(log_effective_draws(to_prior + tempering * log_likelihood)) - np.log(EFFECTIVE)

@@ -9,7 +9,12 @@ from jaxtyping import Array, Float, Int
 from scipy.special import logsumexp, softmax
 
 from bayes_nn.inference.problem.evidence import Evidence, combine_islands, degrees_between, with_approximation
-from bayes_nn.inference.problem.monte_carlo_errors import largest_k, log_effective_draws, pareto_smoothed
+from bayes_nn.inference.problem.monte_carlo_errors import (
+    SMALLEST_EFFECTIVE_DRAWS,
+    largest_k,
+    log_effective_draws,
+    pareto_smoothed,
+)
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
@@ -25,8 +30,6 @@ MOST_LATENTS = 20
 #: Effective draws for every one that a chain keeps, so that a proposal of large weight does not hold it up for long;
 #: most proposals for each, and the efficiency below which even these are too few.
 EFFECTIVE_PER_DRAW, MOST_PER_DRAW, SMALLEST_EFFICIENCY = 2.5, 16, 0.03
-#: Effective draws of all chains below which neither they nor the evidence is trusted.
-SMALLEST_EFFECTIVE_DRAWS = 100.0
 
 
 class _Weighted(NamedTuple):
@@ -143,9 +146,9 @@ class AdaptiveImportance(Sampler):
         chosen: list[Proposal] = [pilots[chain % len(pilots)].proposal for chain in range(self.chains)]
         u = np.stack([one.sample(problem, own, count) for one, own in zip(chosen, chain_keys, strict=False)])
         report(0.7, f"{u.shape[0]} chains of {count} weighted draws")
-        densities = densities_at(problem, u.reshape(-1, u.shape[2]))
-        assert densities is not None, "there is no limit to the time"
-        log_prior, log_likelihood = (part.reshape(u.shape[:2]) for part in densities)
+        log_prior, log_likelihood = (
+            part.reshape(u.shape[:2]) for part in densities_at(problem, u.reshape(-1, u.shape[2]))
+        )
         log_proposal = np.stack([one.log_density(*at) for one, *at in zip(chosen, u, log_prior, strict=True)])
         reasons: tuple[str, ...] = ()
         if min(one.tempering for one in pilots) < 1.0:

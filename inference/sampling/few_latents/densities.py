@@ -21,15 +21,17 @@ def densities_at(
     u: Float[np.ndarray, "M D"],
     tell: Callable[[int], None] = lambda points: None,
     max_seconds: float = float("inf"),
-) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]] | None:
+) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
     """Log prior density and log likelihood at points, nats; the last piece is filled up with its first point.
 
     Args:
         problem: the posterior.
         u: the points.
         tell: told after every piece how many points are done.
-        max_seconds: None is returned early where, at the pace of the second piece, all would take longer; the first
-            piece compiles.
+        max_seconds: that all may take, at the pace of the second piece; the first one compiles.
+
+    Raises:
+        TimeoutError: if they would take longer.
 
     Example:
         >>> import bayes_nn as bnn
@@ -50,7 +52,7 @@ def densities_at(
             log_prior, log_likelihood = _of_piece(problem, jnp.asarray(filled))
             found.append((np.asarray(log_prior)[: len(piece)], np.asarray(log_likelihood)[: len(piece)]))
             if len(found) == 2 and (time.perf_counter() - began) * len(u) / PIECE > max_seconds:
-                return None
+                raise TimeoutError(f"{len(u)} points would take longer than {max_seconds:.0f} seconds")
             tell(start + len(piece))
     log_prior, log_likelihood = (np.concatenate(part) for part in zip(*found, strict=True))
     return log_prior, log_likelihood

@@ -71,11 +71,12 @@ def quadrature(problem: Problem, key: Array, report: Report, max_seconds: float 
         steps = np.linspace(-1.0, 1.0, POINTS[dimension])
         grid = np.stack(np.meshgrid(*[steps] * dimension, indexing="ij"), axis=-1)
         points = peak + grid.reshape(-1, dimension) @ axes.T
-        found = densities_at(
-            problem, points, lambda done: report(done / len(points), f"{done} of {len(points)} points"), max_seconds
-        )
-    if found is None:
-        return _failed(f"a grid of {len(points)} points would take longer than {max_seconds:.0f} seconds")
+        try:
+            found = densities_at(
+                problem, points, lambda done: report(done / len(points), f"{done} of {len(points)} points"), max_seconds
+            )
+        except TimeoutError as error:
+            return _failed(f"a grid of {error}")
     values = np.sum(found, axis=0).reshape(grid.shape[:-1])
     log_volume = np.linalg.slogdet(axes)[1] + dimension * np.log(steps[1] - steps[0])
     total = float(logsumexp(values))

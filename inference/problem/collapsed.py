@@ -18,6 +18,8 @@ from bayes_nn.runtime.mapping import in_pieces, mend, unbatched
 
 #: Condition number beyond which the gradient of a trajectory is not left to single precision, whose unit is 6e-8.
 LARGEST_CONDITION = 1e7
+#: Entries of features, or of a kernel matrix, below which single precision saves less than it costs to compile.
+FEWEST_ROUNDED_ENTRIES = 4096
 #: New inputs that are predicted at once: as many as there are rows, and at least these.
 SMALLEST_PIECE = 4096
 
@@ -83,6 +85,11 @@ class CollapsedProblem(Problem):
     def function_weights(self) -> Latents:
         """The latents that f is linear in given z."""
         return self.prior.function_weights(self.X, self.Y.shape[1])
+
+    @property
+    def n_function_weights(self) -> int:
+        """Of every output: the neurons that its readout sees, or the rows of a kernel."""
+        return sum(map(unconstrained_size, self.function_weights.values())) // self.Y.shape[1]
 
     @property
     def n_hyperparameters(self) -> int:
@@ -152,12 +159,13 @@ class CollapsedProblem(Problem):
         A trajectory is accepted by its densities, which are double and exact, so that its gradients may differ: a
         network's are smoothed where the activation has a kink, and rounded to single precision, as are those of an
         input metric. Where the matrix to be factorised is too ill-conditioned for single precision, or it fails, the
-        gradient is double, and so it is where a kernel matrix is factorised without noise.
+        gradient is double, and so it is where there are few rows, or a kernel matrix is factorised without noise.
         """
         whitened = self.prior.function_site != "readout" and not self.likelihood.conjugate
         if whitened or not self.prior.single_precision_steps:
             return super().gradients(u, angle)
-        gradient = _gradient_for_steps(self, u, angle)
+        few = len(self.X) * min(len(self.X), self.n_function_weights) < FEWEST_ROUNDED_ENTRIES
+        gradient = (_smoothed_gradient if few else _gradient_for_steps)(self, u, angle)
         return jax.grad(self.log_prior)(u), jnp.where(jnp.isfinite(gradient), gradient, 0.0)
 
     def _smoothed(self, u: Float[Array, " D"], angle: Array) -> Float[Array, ""]:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.problem.thermodynamics import TemperingPath
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.sampler import silent
 from bayes_nn.inference.sampling.smc_island import MOST_SWEEPS, Island, Stage
@@ -27,6 +28,8 @@ from bayes_nn.runtime.progress import Report
 PILOT_SHARE = 0.3
 #: Every so-many-th island runs in the pilot, and makes this part of the accepted moves.
 STRIDE, PILOT_MOVES = 2, 0.5
+#: Particles of an island that are remembered at every tempering.
+REMEMBERED = 8
 
 
 class Pilot(NamedTuple):
@@ -39,6 +42,9 @@ class Pilot(NamedTuple):
         variance: of each, as far as its weights tell.
         gradient_evaluations: that it took.
         reasons: why not to trust what follows it; empty if none.
+        path: log likelihoods of its particles at every tempering, from the prior on.
+        visited: mean tempering over its islands, from the first at which particles are moved.
+        remembered: some particles of every island there.
     """
 
     schedule: Stage
@@ -46,9 +52,19 @@ class Pilot(NamedTuple):
     variance: Float[np.ndarray, " I"]
     gradient_evaluations: int
     reasons: tuple[str, ...]
+    path: TemperingPath
+    visited: Float[np.ndarray, " V"]
+    remembered: Float[np.ndarray, "V I R D"]
 
 
-def run_pilot(problem: Problem, settings: SMCSettings, key: Array, report: Report = silent) -> Pilot:
+def run_pilot(
+    problem: Problem,
+    settings: SMCSettings,
+    key: Array,
+    report: Report = silent,
+    stride: int = STRIDE,
+    moves: float = PILOT_MOVES,
+) -> Pilot:
     """A pilot run, whose schedule is that of the island that took the most temperatures.
 
     References, step sizes and temperatures are those it adapted to; sweeps are as many as its acceptance asks for.
@@ -58,22 +74,29 @@ def run_pilot(problem: Problem, settings: SMCSettings, key: Array, report: Repor
         settings: of SMC.
         key: random key of the pilot alone.
         report: called after every step in tempering.
+        stride: only every so-many-th island runs.
+        moves: the part of the accepted moves that is made.
     """
-    visited: list[tuple[Stage, np.ndarray]] = []
+    stages_visited: list[tuple[Stage, np.ndarray]] = []
+    visited: list[float] = []
+    remembered: list[np.ndarray] = []
 
     def remember(islands: Island) -> None:
-        visited.append(jax.tree.map(lambda leaf: np.array(leaf)[::STRIDE], (islands.stage, islands.acceptance)))
+        stages_visited.append(jax.tree.map(lambda leaf: np.array(leaf)[::stride], (islands.stage, islands.acceptance)))
+        visited.append(float(np.mean(np.asarray(islands.tempering)[::stride])))
+        apart = max(settings.particles // REMEMBERED, 1)
+        remembered.append(np.array(islands.particles.u)[::stride, ::apart][:, :REMEMBERED])
 
     run = run_smc(
         problem,
-        replace(settings, accepted_moves=PILOT_MOVES * settings.accepted_moves),
+        replace(settings, accepted_moves=moves * settings.accepted_moves),
         key,
         lambda done, text: report(PILOT_SHARE * done, f"pilot, {text}"),
         visit=remember,
-        stride=STRIDE,
+        stride=stride,
     )
     # At the first visit particles have not been moved; a pilot that ends there leaves nothing better.
-    stages, acceptance = jax.tree.map(lambda *leaves: np.stack(leaves), *(visited[1:] or visited))
+    stages, acceptance = jax.tree.map(lambda *leaves: np.stack(leaves), *(stages_visited[1:] or stages_visited))
     steps = np.sum(stages.tempering < 1.0, axis=0)
     finest = int(np.argmax(steps))
     schedule, acceptance = jax.tree.map(lambda leaf: leaf[: steps[finest] + 1, finest], (stages, acceptance))
@@ -92,6 +115,9 @@ def run_pilot(problem: Problem, settings: SMCSettings, key: Array, report: Repor
         np.array(details["variance_by_island"]),
         details["gradient_evaluations"],
         reasons,
+        run.path,
+        np.array(visited),
+        np.stack(remembered),
     )
 
 
@@ -102,6 +128,7 @@ def run_on_schedule(
     report: Report = silent,
     checkpoint: Checkpoint = NOWHERE,
     good_enough: ParticleJudge = lambda u, log_likelihood: True,
+    pilot: Pilot | None = None,
 ) -> SMCRun:
     """A pilot run, and SMC along its schedule, whose Z is unbiased.
 
@@ -112,9 +139,10 @@ def run_on_schedule(
         report: called after every step in tempering.
         checkpoint: where to keep the state, and to go on from.
         good_enough: as in :func:`~bayes_nn.inference.sampling.smc_run.run_smc`.
+        pilot: where it is known.
     """
     key_pilot, key_islands = jax.random.split(key)
-    pilot = checkpoint.once("schedule", lambda: run_pilot(problem, settings, key_pilot, report))
+    pilot = pilot or checkpoint.once("schedule", lambda: run_pilot(problem, settings, key_pilot, report))
     run = run_smc(
         problem,
         settings,

@@ -1,6 +1,7 @@
 """Sequential Monte Carlo: posterior and evidence in one run of particles from the prior."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Array
@@ -19,6 +20,9 @@ from bayes_nn.inference.sampling.sampler import (
 )
 from bayes_nn.inference.sampling.smc_settings import SMCSettings
 from bayes_nn.runtime.progress import Report
+
+if TYPE_CHECKING:
+    from bayes_nn.inference.sampling.schedule import Pilot
 
 #: What a run's details hold of every island.
 ESTIMATED = ("log_evidence", "variance")
@@ -59,14 +63,18 @@ class SMC(SMCSettings, Sampler):
         report: Report = silent,
         checkpoint: Checkpoint = NOWHERE,
         good_enough: Judge = draw_nothing_more,
+        pilot: "Pilot | None" = None,
     ) -> SampledDraws:
-        """Particles of every island where the whole likelihood counts, and the evidence."""
+        """Particles of every island where the whole likelihood counts, and the evidence.
+
+        A pilot that is known is the one that this key and these settings give.
+        """
         from bayes_nn.inference.sampling.schedule import run_on_schedule
 
         def judge(u: np.ndarray, log_likelihood: np.ndarray) -> bool:
             return good_enough(all_values(problem, u), log_likelihood)
 
-        run = run_on_schedule(problem, self, key, report, checkpoint, judge)
+        run = run_on_schedule(problem, self, key, report, checkpoint, judge, pilot)
         evidence = with_approximation(run.evidence, problem)
         return SampledDraws(all_values(problem, run.u), run.log_likelihood, run.sample_stats, run.reasons, evidence)
 

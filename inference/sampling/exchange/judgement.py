@@ -40,6 +40,8 @@ def judge_rounds(start: Start, results: list[RoundResult]) -> Evidence:
         CAP, TOLERATED_NATS + TOLERATED_ERRORS * float(np.sqrt(2 * variance.mean()))
     ):
         reasons.append(coded("B201", f"the systems disagree: their log Z are {gap:.2f} nats apart"))
+    if not np.isfinite(mcse):
+        reasons.append(coded("B204", "the last round was too short for an error: give it more seconds"))
     if len(results) == 1:
         reasons.append(coded("B204", "a single round cannot be checked by another"))
     else:

@@ -94,10 +94,11 @@ class ReplicaExchange(Sampler):
 
     def begin(self, problem: Problem, key: Array, report: Report) -> "Start":
         """The SMC run at the beginning, and the levels and particles that it gives."""
-        from bayes_nn.inference.sampling.exchange.start import start_from_particles
+        from bayes_nn.inference.sampling.exchange.start import start_from
+        from bayes_nn.inference.sampling.schedule import run_pilot
 
-        pilot = SMCSettings(self.particles, self.systems, max_steps=self.max_steps, move=self.move)
-        return start_from_particles(problem, pilot, key, report)
+        settings = SMCSettings(self.particles, self.systems, max_steps=self.max_steps, move=self.move)
+        return start_from(run_pilot(problem, settings, key, report, stride=1, moves=1.0), self.systems)
 
     def run(
         self,

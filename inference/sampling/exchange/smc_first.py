@@ -1,6 +1,7 @@
 """Importance sampling where latents are few; SMC where the path is short, and replica exchange elsewhere."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -29,10 +30,11 @@ class SMCFirst(Sampler):
     Kernels with few latents, none of which changes their shape in many directions, come first: adaptive importance
     sampling takes a tenth of the time there, and SMC does what it does not trust itself with.
 
-    The posterior of a network may have a phase that no particle of SMC finds, although all its checks pass. So a small
-    run of SMC comes first, with which replica exchange begins. Where the barrier that it saw is high, replica exchange
-    does the rest; where it is low, SMC does, and three rounds or more of replica exchange have to confirm it. A kernel
-    with a learned metric is treated alike, but for the confirmation, which takes several times as long as SMC there.
+    The posterior of a network may have a phase that no particle of SMC finds, although all its checks pass. So the
+    pilot run of SMC comes first, at whose particles replica exchange begins. Where the barrier that it saw is high,
+    replica exchange does the rest; where it is low, SMC does, along the pilot's schedule, and three rounds or more of
+    replica exchange have to confirm it. A kernel with a learned metric is treated alike, but for the confirmation,
+    which takes several times as long as SMC there.
 
     Where there are at most three latents the evidence is that of quadrature, if that can be trusted; the sampler's then
     has to agree.
@@ -102,6 +104,8 @@ class SMCFirst(Sampler):
         """SMC with replica exchange behind it."""
         # This module imports BlackJAX, which starts JAX's backend.
         from bayes_nn.inference.sampling.exchange.judgement import confirms
+        from bayes_nn.inference.sampling.exchange.start import start_from
+        from bayes_nn.inference.sampling.schedule import run_pilot
 
         began = checkpoint.once("smc_began", lambda: checkpoint.seconds)
         # Moves at the posterior that an earlier part of the run has made.
@@ -112,14 +116,15 @@ class SMCFirst(Sampler):
             asked += 1
             return asked > MOST_MOVES_AT_THE_END or good_enough(values, log_likelihood)
 
-        key_start, key_exchange = jax.random.split(jax.random.fold_in(key, 1))
-        start, drawn, trusted = None, None, False
+        # The pilot that SMC would run itself.
+        key_pilot, key_exchange = jax.random.split(key)[0], jax.random.fold_in(key, 1)
+        pilot, start, drawn, trusted = None, None, None, False
         if problem.has_shape_latents:
-            start = checkpoint.once("pilot", lambda: exchange.begin(problem, key_start, report))
+            pilot = checkpoint.once("schedule", lambda: run_pilot(problem, self.smc, key_pilot, report))
+            start = start_from(pilot, exchange.systems)
         if start is None or start.barrier <= LONGEST_PATH:
-            drawn = checkpoint.once(
-                "smc", lambda: self.smc.draw(problem, key, report=report, checkpoint=checkpoint, good_enough=patience)
-            )
+            smc = partial(self.smc.draw, problem, key, report=report, checkpoint=checkpoint, pilot=pilot)
+            drawn = checkpoint.once("smc", lambda: smc(good_enough=patience))
             drawn = replace(drawn, evidence=_evidence(drawn, known), sampler="smc")
             assert drawn.evidence is not None
             trusted = drawn.evidence.reliable and good_enough(drawn.values, drawn.log_likelihood)

@@ -46,7 +46,8 @@ def two_sided_evidence(
         log_likelihood: nats, of the draw at every level after every sweep; -inf where it failed.
 
     Returns:
-        The estimates. Draws follow each other, so that the error is that of the means of blocks.
+        The estimates. Draws follow each other, so that the error is that of the means of blocks; it is unknown, and
+        the variance infinite, where there are fewer draws than blocks.
 
     Example:
         >>> l = np.random.default_rng(0).normal(-3.0, 0.1, size=(200, 2))
@@ -65,10 +66,12 @@ def two_sided_evidence(
     # First-order change of every root when the means are those of one block alone.
     slope = np.mean(above * (1.0 - above) + below * (1.0 - below), axis=0)
     influence = np.sum((above - below) / slope, axis=1)
+    estimates = float(forward.sum()), float(backward.sum()), float(log_ratio.sum())
     usable = len(influence) - len(influence) % BLOCKS
-    blocks = influence[len(influence) - usable :].reshape(BLOCKS, -1).mean(axis=1)
-    sides = float(forward.sum()), float(backward.sum())
-    return TwoSidedEvidence(*sides, float(log_ratio.sum()), float(np.var(blocks, ddof=1) / BLOCKS))
+    if not usable:
+        return TwoSidedEvidence(*estimates, np.inf)
+    blocks = influence[-usable:].reshape(BLOCKS, -1).mean(axis=1)
+    return TwoSidedEvidence(*estimates, float(np.var(blocks, ddof=1) / BLOCKS))
 
 
 def _bennett(

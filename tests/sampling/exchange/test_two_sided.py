@@ -1,9 +1,11 @@
 """Two-sided evidence against a Gaussian whose log Z is known in closed form."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from bayes_nn.inference.sampling.exchange.two_sided import two_sided_evidence
+from bayes_nn.inference.sampling.exchange.two_sided import BLOCKS, two_sided_evidence
 
 #: Prior N(0, 1) and log likelihood -PRECISION u^2/2, so that log Z_t = -log(1 + PRECISION t)/2.
 PRECISION = 200.0
@@ -48,3 +50,12 @@ def test_a_failure_at_the_prior_counts_as_no_likelihood():
     found = two_sided_evidence(np.array([0.0, 1.0]), np.stack([at_prior, np.full(320, -3.0)], axis=1))
     assert found.lower == pytest.approx(-3.0 - np.log(2.0), abs=1e-9)
     assert np.isfinite(found.value)
+
+
+def test_an_error_that_too_few_draws_leave_unknown_is_infinite():
+    few = np.random.default_rng(0).normal(-3.0, 0.1, size=(BLOCKS - 1, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = two_sided_evidence(np.array([0.0, 1.0]), few)
+    assert found.variance == np.inf
+    assert found.value == pytest.approx(-3.0, abs=0.1)

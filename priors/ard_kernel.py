@@ -87,6 +87,7 @@ class ARDKernel(GaussianProcessMixture):
     """
 
     rung = 2
+    scales_of_inputs = (RELEVANCE,)
 
     def __init__(self, kernel: str = "rbf", spread: float = 1.0, variance: StandardDeviation | None = None) -> None:
         if kernel not in CORRELATIONS:

@@ -49,6 +49,7 @@ class InputMetric(ArchitecturePrior):
         if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int) or rank < 1):
             raise ValueError(f"rank must be a positive integer, or None for one scale per input; got {rank!r}")
         self.rank, self.mixes_inputs = rank, rank is not None
+        self.scales_of_inputs = self.latents_without_sign = (METRIC,) if rank is None else ()
         self.name = f"{type(self).__name__}({self.net.name}, {'ARD' if rank is None else f'rank={rank}'})"
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:

@@ -33,6 +33,8 @@ class Prior(ByFields, abc.ABC):
             width), 1 its scale, 2 a metric of the inputs, 3 hidden features; None for priors on no rung.
         mixes_inputs: whether z may pick any direction of the inputs, and not only single inputs.
         caveat: how the prior differs from what it describes, in words; its evidence is that of the prior as it is.
+        scales_of_inputs: latents, by site name, that hold one scale for every input.
+        latents_without_sign: standard-normal latents, by site name, of which f depends on the size alone.
 
     Example:
         >>> import bayes_nn as bnn
@@ -48,6 +50,8 @@ class Prior(ByFields, abc.ABC):
     rung: int | None = None
     mixes_inputs: bool = False
     caveat: str = ""
+    scales_of_inputs: tuple[str, ...] = ()
+    latents_without_sign: tuple[str, ...] = ()
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse inputs of a shape that the prior is not for.

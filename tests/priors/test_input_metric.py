@@ -97,13 +97,15 @@ def test_nothing_is_batched_that_may_hang(small_data):
 
 
 def test_trajectories_are_single_under_gaussian_noise_alone(small_data):
-    """Near but rounded where noise conditions the matrix; double where K itself is factorised, and at little noise."""
-    X, y = small_data
+    """Near but rounded where noise conditions the matrix; double at little noise, where K is factorised, on few rows."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    y = np.sin(X[:, 0]) + 0.2 * rng.normal(size=80)
     labels = bnn.Bernoulli().of_targets(y > 0)
     columns = jnp.asarray(labels.encode(y > 0, "y"), float)
     prior = priors.InputMetric(NET, 2)
     cases = [problem_of(prior, X, y), problem_of(prior, X, y, bnn.Gaussian(1e-4))]
-    cases.append(CollapsedProblem.of(prior, jnp.asarray(X), columns, labels))
+    cases += [CollapsedProblem.of(prior, jnp.asarray(X), columns, labels), problem_of(prior, *small_data)]
     errors = []
     for problem in cases:
         u = problem.sample_prior(jax.random.key(0))
@@ -171,7 +173,7 @@ def recovered():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(40, 6)), columns=[f"input {letter}" for letter in "abcdef"])
     y = np.abs(X["input c"]) + 0.1 * rng.normal(size=40)
-    settings = inference.InfiniteHMC(chains=2, warmup=100, draws=100)
+    settings = inference.SMC(particles=64, islands=2)
     return [bnn.fit(priors.InputMetric(NET, rank), X, y, bnn.Gaussian(0.1), settings) for rank in (None, 2)]
 
 

@@ -11,7 +11,7 @@ from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.exchange.replica_exchange import ReplicaExchange
-from bayes_nn.inference.sampling.few_latents.adaptive_importance import MOST_LATENTS, AdaptiveImportance
+from bayes_nn.inference.sampling.few_latents.adaptive_importance import AdaptiveImportance, has_few_latents
 from bayes_nn.inference.sampling.few_latents.quadrature import confirmed, quadrature_where_reliable
 from bayes_nn.inference.sampling.sampler import Judge, SampledDraws, Sampler, draw_nothing_more, silent
 from bayes_nn.inference.sampling.smc import SMC
@@ -27,8 +27,8 @@ LONGEST_PATH = 6.0
 class SMCFirst(Sampler):
     """SMC, and replica exchange where SMC does not trust its evidence or its draws have not mixed.
 
-    Kernels with few latents, none of which changes their shape in many directions, come first: adaptive importance
-    sampling takes a tenth of the time there, and SMC does what it does not trust itself with.
+    Kernels with few latents, scales of inputs among them, come first: adaptive importance sampling takes a tenth of the
+    time there, and SMC does what it does not trust itself with.
 
     The posterior of a network may have a phase that no particle of SMC finds, although all its checks pass. So the
     pilot run of SMC comes first, at whose particles replica exchange begins. Where the barrier that it saw is high,
@@ -79,7 +79,7 @@ class SMCFirst(Sampler):
             "quadrature",
             lambda: quadrature_where_reliable(problem, jax.random.fold_in(key, 2), report, self.max_seconds),
         )
-        if not problem.has_many_latents and problem.dimension <= MOST_LATENTS:
+        if has_few_latents(problem):
             own = jax.random.fold_in(key, 3)
             weighted = checkpoint.once("importance", lambda: AdaptiveImportance().draw(problem, own, report=report))
             evidence, itself = _evidence(weighted, known), weighted.evidence

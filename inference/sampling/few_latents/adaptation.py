@@ -9,8 +9,7 @@ from jaxtyping import Array, Float
 from scipy.special import logsumexp, softmax
 
 from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
-from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.inference.sampling.few_latents.densities import densities_at
+from bayes_nn.inference.sampling.few_latents.densities import Density, densities_at
 from bayes_nn.inference.sampling.few_latents.proposal import Proposal
 from bayes_nn.inference.sampling.reweighted_prior import NEVER, highest_tempering
 from bayes_nn.runtime.progress import Report
@@ -39,7 +38,7 @@ class Adapted(NamedTuple):
     evaluations: int
 
 
-def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
+def adapt(problem: Density, key: Array, report: Report) -> Adapted:
     """A proposal for the posterior, by way of tempered posteriors.
 
     Every proposal has the moments of all draws so far, weighted towards the highest tempering that leaves enough of
@@ -80,7 +79,7 @@ def adapt(problem: Problem, key: Array, report: Report) -> Adapted:
 
 
 def _densities(
-    problem: Problem, u: Float[np.ndarray, "M D"]
+    problem: Density, u: Float[np.ndarray, "M D"]
 ) -> tuple[Float[np.ndarray, " M"], Float[np.ndarray, " M"]]:
     log_prior, log_likelihood = densities_at(problem, u)
     return log_prior, np.maximum(log_likelihood, NEVER)

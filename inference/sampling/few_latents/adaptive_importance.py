@@ -20,6 +20,7 @@ from bayes_nn.inference.problem.repeated_estimates import Estimates
 from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.few_latents.adaptation import Adapted, adapt
 from bayes_nn.inference.sampling.few_latents.densities import densities_at
+from bayes_nn.inference.sampling.few_latents.folding import fold, unfold
 from bayes_nn.inference.sampling.few_latents.proposal import Proposal
 from bayes_nn.inference.sampling.sampler import Judge, SampledDraws, Sampler, all_values, draw_nothing_more, silent
 from bayes_nn.runtime.diagnostic_codes import coded
@@ -30,6 +31,15 @@ MOST_LATENTS = 20
 #: Effective draws for every one that a chain keeps, so that a proposal of large weight does not hold it up for long;
 #: most proposals for each, and the efficiency below which even these are too few.
 EFFECTIVE_PER_DRAW, MOST_PER_DRAW, SMALLEST_EFFICIENCY = 2.5, 16, 0.03
+
+
+def has_few_latents(problem: Problem) -> bool:
+    """Whether adaptive importance sampling is worth a try: few latents, each of which is a scale of its own.
+
+    Hidden weights and metrics of low rank have many peaks however few they are.
+    """
+    others = set(problem.latents) - set(problem.hyperparameters) - set(problem.prior.scales_of_inputs)
+    return not others and problem.dimension <= MOST_LATENTS
 
 
 class _Weighted(NamedTuple):
@@ -133,30 +143,33 @@ class AdaptiveImportance(Sampler):
         if problem.dimension > MOST_LATENTS:
             what = f"adaptive importance sampling is for at most {MOST_LATENTS} latents; {problem.prior.name} has"
             raise ValueError(f"{what} {problem.dimension}: use sampler='smc'")
+        density = fold(problem)
         pilot_keys, chain_keys = jax.random.split(key, (2, max(2, self.chains)))
         pilots: list[Adapted] = []
         for own in pilot_keys[: min(2, self.chains)]:
             before = 0.35 * len(pilots)
-            pilots.append(adapt(problem, own, lambda done, text: report(before + 0.35 * done, text)))  # noqa: B023
+            pilots.append(adapt(density, own, lambda done, text: report(before + 0.35 * done, text)))  # noqa: B023
         efficiency = min(one.efficiency for one in pilots)
         # Where even the most would be too few, as few as possible say so.
         enough = efficiency >= SMALLEST_EFFICIENCY
         per_draw = min(int(np.ceil(EFFECTIVE_PER_DRAW / efficiency)), MOST_PER_DRAW) if enough else 1
         count = per_draw * self.draws * effort
         chosen: list[Proposal] = [pilots[chain % len(pilots)].proposal for chain in range(self.chains)]
-        u = np.stack([one.sample(problem, own, count) for one, own in zip(chosen, chain_keys, strict=False)])
-        report(0.7, f"{u.shape[0]} chains of {count} weighted draws")
+        v = np.stack([one.sample(density, own, count) for one, own in zip(chosen, chain_keys, strict=False)])
+        report(0.7, f"{v.shape[0]} chains of {count} weighted draws")
         log_prior, log_likelihood = (
-            part.reshape(u.shape[:2]) for part in densities_at(problem, u.reshape(-1, u.shape[2]))
+            part.reshape(v.shape[:2]) for part in densities_at(density, v.reshape(-1, v.shape[2]))
         )
-        log_proposal = np.stack([one.log_density(*at) for one, *at in zip(chosen, u, log_prior, strict=True)])
+        log_proposal = np.stack([one.log_density(*at) for one, *at in zip(chosen, v, log_prior, strict=True)])
+        u = unfold(density, v, np.random.default_rng(np.asarray(jax.random.key_data(key))))
+        log_prior_of_u = log_prior - 0.5 * np.sum(u**2 - v**2, axis=-1)
         reasons: tuple[str, ...] = ()
         if min(one.tempering for one in pilots) < 1.0:
             reasons = (coded("B108", "no proposal reached the posterior: use SMC"),)
         evaluations = sum(one.evaluations for one in pilots) + log_prior.size
         details = {"efficiency": efficiency, "likelihood_evaluations": evaluations}
         log_weights = log_prior + log_likelihood - log_proposal
-        return _Weighted(u, log_prior, log_likelihood, log_weights, reasons, details)
+        return _Weighted(u, log_prior_of_u, log_likelihood, log_weights, reasons, details)
 
 
 def metropolis(

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device
 
@@ -16,8 +16,22 @@ from bayes_nn.runtime.environment import one_blas_thread_per_device
 PIECE = 128
 
 
+class Density(Protocol):
+    """Prior times likelihood, in the coordinates of a posterior or others: a pytree whose arrays are traced."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates."""
+
+    def sample_prior(self, key: Array, shape: tuple[int, ...] = ()) -> Float[Array, "... D"]:
+        """Draws from the prior, with leading axes ``shape``."""
+
+    def log_densities(self, u: Float[Array, " D"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Log prior density and log likelihood, nats."""
+
+
 def densities_at(
-    problem: Problem,
+    problem: Density,
     u: Float[np.ndarray, "M D"],
     tell: Callable[[int], None] = lambda points: None,
     max_seconds: float = float("inf"),
@@ -59,5 +73,5 @@ def densities_at(
 
 
 @jax.jit
-def _of_piece(problem: Problem, u: Float[Array, "P D"]) -> tuple[Float[Array, " P"], Float[Array, " P"]]:
+def _of_piece(problem: Density, u: Float[Array, "P D"]) -> tuple[Float[Array, " P"], Float[Array, " P"]]:
     return map_over_devices(lambda problem, one: problem.log_densities(one), len(u))(problem, u)

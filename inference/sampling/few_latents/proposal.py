@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import stats
 
-from bayes_nn.inference.problem.problem import Problem
+from bayes_nn.inference.sampling.few_latents.densities import Density
 
 #: Degrees of freedom of the Student t, whose tails should be heavier than those of the posterior.
 DEGREES = 8.0
@@ -38,7 +38,7 @@ class Proposal:
         covariance = (u - centre).T @ (weights[:, None] * (u - centre)) + 1e-10 * np.eye(u.shape[1])
         return cls(centre, covariance * (DEGREES - 2.0) / DEGREES)
 
-    def sample(self, problem: Problem, key: Array, count: int) -> Float[np.ndarray, "M D"]:
+    def sample(self, problem: Density, key: Array, count: int) -> Float[np.ndarray, "M D"]:
         """Points in random order."""
         rng, from_prior = np.random.default_rng(np.asarray(jax.random.key_data(key))), round(PRIOR_SHARE * count)
         near = self._student_t.rvs(count - from_prior, random_state=rng).reshape(-1, len(self.centre))

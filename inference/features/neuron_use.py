@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from bayes_nn.inference.posterior.draws import checked_network
 from bayes_nn.inference.posterior.posterior import Posterior
@@ -33,16 +33,21 @@ class NeuronUse:
         per_neuron: its mean over the neurons of a draw: the price of one neuron taken at random.
         effective_neurons: participation ratio of a draw, ``(sum u)^2 / sum u^2`` over u = max(use, 0): n where all
             neurons carry the same, 1 where a single one carries everything.
+        neurons: which neuron of its draw every use belongs to, (draws, n).
+        places: chain and number of every draw, (draws, 2): ``posterior.values["hidden_weight_0"][chain, number]`` are
+            the weights of a draw, its last axis the neurons.
 
     Example:
-        >>> one = Average(0.5, 0.1, 0.2)
-        >>> NeuronUse(np.array([[0.9, 0.1]]), one, one).profile.tolist()
+        >>> one, order, place = Average(0.5, 0.1, 0.2), np.array([[1, 0]]), np.array([[0, 7]])
+        >>> NeuronUse(np.array([[0.9, 0.1]]), one, one, order, place).profile.tolist()
         [0.9, 0.1]
     """
 
     use: Float[np.ndarray, "draws n"]
     per_neuron: Average
     effective_neurons: Average
+    neurons: Int[np.ndarray, "draws n"]
+    places: Int[np.ndarray, "draws 2"]
 
     @property
     def profile(self) -> Float[np.ndarray, " n"]:
@@ -138,7 +143,9 @@ def neuron_use(
     per_neuron, effective_neurons = (
         average_over_draws(each.reshape(chains, per_chain), posterior.sampler) for each in (use.mean(axis=1), effective)
     )
-    return NeuronUse(-np.sort(-use, axis=1), per_neuron, effective_neurons)
+    order = np.argsort(-use, axis=1)
+    places = np.stack([np.repeat(np.arange(chains), per_chain), np.tile(rows, chains)], axis=1)
+    return NeuronUse(np.take_along_axis(use, order, axis=1), per_neuron, effective_neurons, order, places)
 
 
 @partial(jax.jit, static_argnames=("layer", "redraws"))

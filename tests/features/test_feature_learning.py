@@ -194,10 +194,13 @@ def test_a_neuron_that_nothing_reads_has_no_use(small_data):
     weights = posterior.values["hidden_weight_1"].copy()
     weights[:, :, 3] = 0.0
     posterior = replace(posterior, values=posterior.values | {"hidden_weight_1": weights})
-    use = inference.neuron_use(posterior, X[20:], y[20:], layer=0, draws=10).use
+    found = inference.neuron_use(posterior, X[20:], y[20:], layer=0, draws=10)
+    use = found.use
     assert use.shape == (10, 5)
     assert (np.diff(use, axis=1) <= 0).all()
     assert (np.sum(np.abs(use) < 1e-10, axis=1) == 1).all()
+    assert (found.neurons[np.abs(use) < 1e-10] == 3).all()
+    assert (np.sort(found.neurons, axis=1) == np.arange(5)).all()
     upper = inference.neuron_use(posterior, X[20:], y[20:], layer=1, draws=10).use
     assert (np.abs(upper) > 1e-10).all()
 
@@ -206,7 +209,7 @@ def test_a_neuron_that_nothing_reads_has_no_use(small_data):
 def test_use_of_the_only_neuron_by_brute_force(small_data):
     """Width 1, no biases: redrawing the one neuron leaves a prior draw, whose lpd is averaged in NumPy.
 
-    4 standard errors of both averages: a false alarm once in 16,000.
+    4 standard errors of both averages, for each of 4 draws: a false alarm once in 4,000.
     """
     X, y = small_data
     net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.0)
@@ -222,8 +225,9 @@ def test_use_of_the_only_neuron_by_brute_force(small_data):
         variance = new**2 / precision + 0.25
         return np.mean(-0.5 * ((y[20:, None] - mean) ** 2 / variance + np.log(2 * np.pi * variance)), axis=0)
 
-    use = inference.neuron_use(posterior, X[20:], y[20:], draws=2, redraws=20_000).use[:, 0]
-    ends = [posterior.values["hidden_weight_0"][chain, 0] for chain in range(2)]
+    found = inference.neuron_use(posterior, X[20:], y[20:], draws=4, redraws=20_000)
+    use = found.use[:, 0]
+    ends = [posterior.values["hidden_weight_0"][tuple(place)] for place in found.places]
     redrawn = lpd(np.random.default_rng(0).normal(size=(3, 20_000)))
     direct = [float(lpd(W)[0]) - redrawn.mean() for W in ends]
     np.testing.assert_allclose(use, direct, atol=4 * 2**0.5 * redrawn.std() / 20_000**0.5)

@@ -55,7 +55,7 @@ def page_of(
     own = tuple(reason for reason in verdict.reasons if reason not in listed)
     return Page(
         verdict=_shortened_parts(asdict(replace(verdict, reasons=own)), short),
-        table=table.join(bounds).reset_index().to_dict("records"),
+        table=table.join(bounds).assign(rung=[row.rung_name for row in rows]).reset_index().to_dict("records"),
         reasons=[(row.name, reason) for row in rows for reason in row.reasons],
         code_lengths=[row.name for row in rows if row.method == CODE_LENGTH],
         approximations=[(row.name, row.approximation) for row in rows if row.approximation],

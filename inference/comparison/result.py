@@ -137,9 +137,7 @@ class Comparison:
 
     def plot_evidence(self) -> Figure:
         """Evidence and test score of every prior with two standard errors, best first."""
-        table = self.table[["log_evidence", "mcse", "reliable"]].assign(
-            learns_features=[row.learns_features for row in self.rows]
-        )
+        table = self.table[["log_evidence", "mcse", "reliable"]].assign(rung=[row.rung_name for row in self.rows])
         baseline = None
         if self.rows[0].lpd_test:
             over = next((row for row in self.rows if row.kind == "NNGP"), self.rows[0])
@@ -174,14 +172,14 @@ class Comparison:
             titles = {row.name: f"{row.name}\naccuracy {row.accuracy:.3f}" for row in self.rows}
             curves = {name: calibration_curve(mean, observed) for name, mean in means.items()}
             return plot_calibration(
-                [Calibration(titles[row.name], curves[row.name], row.learns_features) for row in self.rows]
+                [Calibration(titles[row.name], curves[row.name], row.rung_name) for row in self.rows]
             )
         predictions = [
             Prediction(
                 f"{row.name}\nRMSE {row.rmse:.4g}",
                 means[row.name][:, 0],
                 np.concatenate(row.test_std)[:, 0],
-                row.learns_features,
+                row.rung_name,
             )
             for row in self.rows
         ]

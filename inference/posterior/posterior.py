@@ -199,7 +199,7 @@ class Posterior(Draws):
             'mean log likelihood'
         """
         details = self.sampler_evidence.details if self.sampler_evidence else {}
-        return plot_tempering(details, self.prior.name, self.prior.learns_features)
+        return plot_tempering(details, self.prior.name, self.prior.rung_name)
 
     def to_datatree(self) -> xr.DataTree:
         """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""

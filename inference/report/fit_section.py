@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import xarray as xr
 
-from bayes_nn.inference.report.figure import as_data_uri
+from bayes_nn.inference.drawing.figure import as_data_uri
 
 
 class Picture(NamedTuple):

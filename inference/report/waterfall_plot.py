@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import LEARNT, NOT_LEARNT, Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.palette import colour_of
 
 
 def plot_waterfall(table: pd.DataFrame) -> Figure:
@@ -38,8 +39,7 @@ def _steps(ax: Axes, table: pd.DataFrame, value: str, error: str, form: str) -> 
     rows: list[Any] = list(table.itertuples())
     for place, row in enumerate(rows):
         reached = getattr(row, value)
-        colour = LEARNT if place == len(rows) - 1 else NOT_LEARNT
-        ax.barh(place, reached - before, left=before, height=0.5, color=colour, alpha=0.75)
+        ax.barh(place, reached - before, left=before, height=0.5, color=colour_of(row.rung))
         ax.errorbar(reached, place, xerr=2.0 * getattr(row, error), color="0.15", capsize=3, linewidth=1.2)
         if place + 1 < len(rows):
             ax.plot([reached, reached], [place - 0.25, place + 1.25], color="0.5", linewidth=0.8, linestyle=":")

@@ -7,9 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-#: Colours of priors whose features the data update, and of all others.
-LEARNT, NOT_LEARNT = "#c44e1b", "#2b6a99"
-
 
 class Plot(Figure):
     """A figure that a notebook shows by itself, whatever Matplotlib's backend.
@@ -25,9 +22,14 @@ class Plot(Figure):
         return buffer.getvalue()
 
 
-def colour_of(learns_features: bool) -> str:
-    """The colour of a prior."""
-    return LEARNT if learns_features else NOT_LEARNT
+def marker_and_line(place: int) -> tuple[str, str]:
+    """What tells lines of one colour apart: a marker and a style of line.
+
+    Example:
+        >>> marker_and_line(0), marker_and_line(1)
+        (('o', '-'), ('s', '--'))
+    """
+    return "osD^vP*X"[place % 8], ("-", "--", ":", "-.")[place % 4]
 
 
 def hide_spines(ax: Axes, *sides: str) -> None:

@@ -42,7 +42,8 @@ def page_of(
     short, shared = short_names([row.name for row in rows])
     bounds = pd.DataFrame([row.bounds for row in rows], columns=["lower", "upper"], index=table.index)
     sections = [
-        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row)) for row in rows
+        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row), row.rung_name)
+        for row in rows
     ]
     loo, loo_failure = compare_by_loo(sections, {row.name: row.log_evidence_by_split[0] for row in rows})
     contradictions = [reason for reason in verdict.reasons if "contradict" in reason]

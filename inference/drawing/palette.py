@@ -52,7 +52,7 @@ def in_order(rungs: Iterable[str]) -> list[str]:
 
 
 def shades(colour: str, count: int) -> list[str]:
-    """Shades of one colour from dark to light, for lines that belong to one rung.
+    """Shades of one colour from dark to light, the colour itself in the middle, for lines that belong to one rung.
 
     Args:
         colour: of the rung.
@@ -64,6 +64,6 @@ def shades(colour: str, count: int) -> list[str]:
         >>> len(set(shades("#0072b2", 4)))
         4
     """
-    own, towards = np.array(to_rgb(colour)), np.linspace(-0.45, 0.55, count) if count > 1 else np.zeros(1)
+    own, towards = np.array(to_rgb(colour)), np.linspace(-0.5, 0.5, count) if count > 1 else np.zeros(1)
     mixed = [own * (1.0 + one) if one < 0.0 else own + one * (1.0 - own) for one in towards]
     return [to_hex(tuple(one)) for one in mixed]

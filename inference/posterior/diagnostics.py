@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_nn.inference.report.fit_section import FitSection, one_line
+from bayes_nn.priors.prior import RUNG_NAMES
 
 #: Quantities that figures show: those of smallest effective sample size.
 SHOWN = 4
@@ -24,6 +25,7 @@ def fit_section(
     details: Mapping[str, Any],
     reasons: Sequence[str] = (),
     more_facts: Sequence[tuple[str, str]] = (),
+    rung: str = RUNG_NAMES[None],
 ) -> FitSection:
     """What statisticians are shown of a fit; what ArviZ cannot compute is said, and the rest is shown.
 
@@ -33,10 +35,11 @@ def fit_section(
         details: of the evidence.
         reasons: why not to trust the fit.
         more_facts: pairs (what, value), first in the list.
+        rung: of the prior, in words.
     """
     facts = [*more_facts, *_facts(record, details)]
     if record is None:
-        return FitSection(name, facts, reasons)
+        return FitSection(name, facts, reasons, rung=rung)
     failures: dict[str, str] = {}
     summary = _tried("summary", failures, lambda: az.summary(record, round_to="none"))
     loo = _tried("loo", failures, lambda: _loo(record)) if "log_likelihood" in record else None
@@ -45,7 +48,7 @@ def fit_section(
     shown: list[str] = []
     if summary is not None:
         shown = list(summary["ess_bulk"].astype(float).sort_values(kind="stable").index[:SHOWN])
-    return FitSection(name, facts, reasons, record, summary, shown, loo, failures, _missing(record))
+    return FitSection(name, facts, reasons, record, summary, shown, loo, failures, _missing(record), rung)
 
 
 def compare_by_loo(

@@ -1,43 +1,58 @@
 """Evidence and test scores of several priors, and of one prior on growing parts of the data."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bayes_nn.inference.drawing.backends import checked_backend
 from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.interactive import Panel, draw_points
 from bayes_nn.inference.drawing.palette import colour_of, in_order, shades
 
 
-def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None) -> Figure:
+def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None, backend: str = "matplotlib") -> Any:
     """Evidence (left) and test score over a baseline (right), each with two standard errors.
 
     Every prior has the colour of its rung; hollow markers are not reliable.
 
     Args:
-        table: one row per prior, best first, with the columns log_evidence and mcse (nats), rung (its name), reliable,
-            and, where there is a baseline, gain and gain_error (nats per test point).
+        table: one row per prior, best first, its index named by what all have in common, with the columns log_evidence
+            and mcse (nats), rung (its name), reliable, and, where there is a baseline, gain and gain_error (nats per
+            test point).
         scale: of y, in words.
         baseline: the prior that gains are over; None without test data.
+        backend: "matplotlib" or "plotly".
+
+    Returns:
+        A Matplotlib or Plotly figure.
+
+    Raises:
+        ValueError: for another backend.
+        ImportError: without Plotly, saying what to install.
 
     Example:
         >>> row = {"log_evidence": -10.0, "mcse": 0.1, "rung": "infinite width", "reliable": True}
         >>> len(plot_evidence(pd.DataFrame([row], index=["NNGP"]), "y as given", None).axes)
         1
     """
-    tested = baseline is not None
-    figure = Plot(figsize=(10.5 if tested else 7.0, 1.5 + 0.5 * len(table)), layout="constrained")
-    axes = figure.subplots(1, 2 if tested else 1, sharey=True, squeeze=False)[0]
-    for place, row in enumerate(table.itertuples()):
-        _point(axes[0], row, place, row.log_evidence, row.mcse)
-    axes[0].set(yticks=range(len(table)), yticklabels=list(table.index))
-    axes[0].set_xlabel(f"log evidence of {scale}, nats\n(bars: 2 MCSE)")
-    axes[0].invert_yaxis()
-    if tested:
+    panels = [Panel("log_evidence", "mcse", f"log evidence of {scale}, nats\n(bars: 2 MCSE)")]
+    if baseline is not None:
+        panels += [Panel("gain", "gain_error", f"lpd over {baseline}, nats per test point\n(bars: 2 SE, paired)")]
+    if checked_backend(backend) == "plotly":
+        return draw_points(table, panels)
+    figure = Plot(figsize=(3.5 + 3.5 * len(panels), 1.5 + 0.5 * len(table)), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (value, error, label) in zip(axes, panels, strict=True):
         for place, row in enumerate(table.itertuples()):
-            _point(axes[1], row, place, row.gain, row.gain_error)
-        axes[1].axvline(0.0, color="0.6", linewidth=1.0, zorder=0)
-        axes[1].set_xlabel(f"lpd over {baseline}, nats per test point\n(bars: 2 SE, paired)")
+            _point(ax, row, place, getattr(row, value), getattr(row, error))
+        ax.set_xlabel(label)
+    axes[0].set(yticks=range(len(table)), yticklabels=list(table.index), ylabel=table.index.name or "")
+    axes[0].invert_yaxis()
+    for ax in axes[1:]:
+        ax.axvline(0.0, color="0.6", linewidth=1.0, zorder=0)
     for ax in axes:
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.grid(axis="x", color="0.9")

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from bayes_nn.inference.drawing.figure import as_data_uri
 from bayes_nn.inference.drawing.palette import COLOURS
-from bayes_nn.inference.report.fit_section import FitSection, pictures_of
+from bayes_nn.inference.report.diagnostic_plots import pictures_of
+from bayes_nn.inference.report.fit_section import FitSection
 from bayes_nn.runtime.diagnostic_codes import CODE, DIAGNOSTICS, codes_in
 from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 from bayes_nn.runtime.provenance import versions

@@ -4,32 +4,49 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from bayes_nn.inference.drawing.backends import checked_backend
 from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.interactive import Panel, draw_steps
 from bayes_nn.inference.drawing.palette import colour_of
 
 
-def plot_waterfall(table: pd.DataFrame) -> Figure:
+def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
     """Evidence (left) and test lpd (right) over the NNGP, climbing from rung to rung, each with two standard errors.
 
     Args:
-        table: one row per rung, from the lowest, with the columns rung, prior, log_evidence and log_evidence_error
-            (nats over the NNGP), lpd and lpd_error (nats per test point over the NNGP). The last is the network.
+        table: one row per rung, from the lowest, its index named by what all have in common, with the columns rung,
+            prior, log_evidence and log_evidence_error (nats over the NNGP), lpd and lpd_error (nats per test point
+            over the NNGP). The last is the network.
+        backend: "matplotlib" or "plotly".
+
+    Returns:
+        A Matplotlib or Plotly figure.
+
+    Raises:
+        ValueError: for another backend.
+        ImportError: without Plotly, saying what to install.
 
     Example:
         >>> row = dict(rung="scale", prior="ScaleMixture", log_evidence=3.0, log_evidence_error=0.1, lpd=0.1)
         >>> len(plot_waterfall(pd.DataFrame([row | {"lpd_error": 0.01}] * 2)).axes)
         2
     """
+    panels = [
+        Panel("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats (bars: 2 MCSE)"),
+        Panel("lpd", "lpd_error", "test lpd over the NNGP, nats per point (bars: 2 SE)"),
+    ]
+    if checked_backend(backend) == "plotly":
+        names = (table.rung + "<br>" + table.prior).rename(table.index.name)
+        return draw_steps(table.set_index(names), panels)
     figure = Plot(figsize=(10.5, 1.6 + 0.55 * len(table)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    _steps(axes[0], table, "log_evidence", "log_evidence_error", ".1f")
-    _steps(axes[1], table, "lpd", "lpd_error", ".3f")
+    for ax, panel, form in zip(axes, panels, (".1f", ".3f"), strict=True):
+        _steps(ax, table, panel.value, panel.error, form)
+        ax.set_xlabel(panel.label)
     labels = [f"{row.rung}\n{row.prior}" for row in table.itertuples()]
-    axes[0].set(yticks=range(len(table)), yticklabels=labels, xlabel="log evidence over the NNGP, nats (bars: 2 MCSE)")
+    axes[0].set(yticks=range(len(table)), yticklabels=labels, ylabel=table.index.name or "")
     axes[0].invert_yaxis()
-    axes[1].set_xlabel("test lpd over the NNGP, nats per point (bars: 2 SE)")
     return figure
 
 

@@ -71,7 +71,7 @@ def page_of(
         information=[_information(row) for row in rows if row.feature_information != 0.0],
         contradictions=[shortened(one, short) for one in contradictions],
         fits=sections,
-        loo=loo,
+        loo=None if loo is None else loo.rename(index=short),
         loo_failure=loo_failure,
         **figures,
         **about,

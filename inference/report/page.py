@@ -21,6 +21,9 @@ from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 from bayes_nn.runtime.provenance import versions
 from bayes_nn.runtime.sealed_file import write_file
 
+#: What an optimiser leaves of a weight of 0: shown as 0.
+NOTHING = 1e-12
+
 
 class KernelScores(NamedTuple):
     """Scores of a Gaussian process with one of a network's kernels.
@@ -205,4 +208,4 @@ def _cell(value: Any) -> str:
     """A number with four significant digits, or text as it is."""
     if isinstance(value, bool | np.bool_ | str):
         return str(value)
-    return f"{value:.4g}" if np.isfinite(value) else "n/a"
+    return f"{0.0 if abs(value) < NOTHING else value:.4g}" if np.isfinite(value) else "n/a"

@@ -14,6 +14,8 @@ from bayes_nn.inference.drawing.palette import colour_of
 def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
     """Evidence (left) and test lpd (right) over the NNGP, climbing from rung to rung, each with two standard errors.
 
+    A rung whose priors do no better than the best one below still has the name of that one.
+
     Args:
         table: one row per rung, from the lowest, its index named by what all have in common, with the columns rung,
             prior, log_evidence and log_evidence_error (nats over the NNGP), lpd and lpd_error (nats per test point
@@ -36,16 +38,16 @@ def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
         Panel("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats (bars: 2 MCSE)"),
         Panel("lpd", "lpd_error", "test lpd over the NNGP, nats per point (bars: 2 SE)"),
     ]
+    still = (table.prior == table.prior.shift()).map({True: "<br>still ", False: "<br>"})
+    names = (table.rung + still + table.prior).rename(table.index.name)
     if checked_backend(backend) == "plotly":
-        names = (table.rung + "<br>" + table.prior).rename(table.index.name)
         return draw_steps(table.set_index(names), panels)
     figure = Plot(figsize=(10.5, 1.6 + 0.55 * len(table)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, panel, form in zip(axes, panels, (".1f", ".3f"), strict=True):
         _steps(ax, table, panel.value, panel.error, form)
         ax.set_xlabel(panel.label)
-    labels = [f"{row.rung}\n{row.prior}" for row in table.itertuples()]
-    axes[0].set(yticks=range(len(table)), yticklabels=labels, ylabel=table.index.name or "")
+    axes[0].set(yticks=range(len(table)), yticklabels=names.str.replace("<br>", "\n"), ylabel=table.index.name or "")
     axes[0].invert_yaxis()
     return figure
 

@@ -1,5 +1,7 @@
 """One rung has one colour: in every plot, on every page, and apart from the others for eyes that confuse colours."""
 
+import base64
+import io
 import re
 from itertools import combinations
 
@@ -8,9 +10,11 @@ import pandas as pd
 import pytest
 from matplotlib.colors import same_color, to_rgb
 from matplotlib.container import ErrorbarContainer
+from PIL import Image
 
 from bayes_nn.inference.atlases.figure import plot_atlas
 from bayes_nn.inference.comparison.sweep import Sweep
+from bayes_nn.inference.drawing.figure import Plot, as_data_uri
 from bayes_nn.inference.drawing.palette import COLOURS, colour_of, shades
 from bayes_nn.inference.report.evidence_plot import plot_evidence
 from bayes_nn.inference.report.page import write_page
@@ -105,3 +109,14 @@ def test_shades_are_apart_and_keep_the_hue():
     found = [to_rgb(shade) for shade in shades(colour_of("scale"), 4)]
     assert len(set(found)) == 4
     assert all(np.argsort(shade).tolist() == [0, 1, 2] for shade in found)  # of sky blue: red, green, blue
+
+
+def test_a_rung_keeps_its_colour_beside_a_heat_map_on_pages():
+    figure = Plot(figsize=(4.0, 2.0))
+    left, right = figure.subplots(1, 2)
+    left.imshow(np.random.default_rng(0).normal(size=(60, 60)), cmap="RdBu_r")
+    for place, rung in enumerate(RUNGS):
+        right.plot(place, 0.0, "o", color=colour_of(rung))
+    drawn = Image.open(io.BytesIO(base64.b64decode(as_data_uri(figure, 100).partition(",")[2]))).convert("RGB")
+    found = {"#{:02x}{:02x}{:02x}".format(*colour) for _, colour in drawn.getcolors()}
+    assert {colour_of(rung) for rung in RUNGS} <= found

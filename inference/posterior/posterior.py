@@ -29,7 +29,7 @@ from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
 from bayes_nn.inference.report.fit_section import FitSection
-from bayes_nn.inference.report.notebook import as_pairs
+from bayes_nn.inference.report.notebook import as_pairs, as_paragraphs
 from bayes_nn.inference.report.page import write_fit_report
 from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
 from bayes_nn.inference.sampling.smc import SMC
@@ -251,9 +251,9 @@ class Posterior(Draws):
             "convergence": self.convergence.outcome,
         }
         evidence = {"log evidence": self.sampler_evidence.estimate} if self.sampler_evidence else {}
-        distrusted = {"reasons": "; ".join(self.reasons)} if self.reasons else {}
-        noted = {"residuals": "; ".join(self.noise_notes)} if self.noise_notes else {}
-        return as_pairs(f"Posterior of {self.prior.name}", known | evidence | distrusted | noted)
+        told = {"reasons": "; ".join(self.reasons), "residuals": "; ".join(self.noise_notes)}
+        known |= evidence | {name: text for name, text in told.items() if text}
+        return as_pairs(f"Posterior of {self.prior.name}", known) + as_paragraphs(self.reasons)
 
 
 def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:

@@ -20,12 +20,14 @@ class Picture(NamedTuple):
         note: how to read it.
         source: as a data URI; empty where ArviZ could not draw it.
         failure: why not, in one line.
+        single: whether it has one panel, which a narrow screen shows whole.
     """
 
     title: str
     note: str
     source: str = ""
     failure: str = ""
+    single: bool = False
 
 
 class _Kind(NamedTuple):
@@ -126,7 +128,7 @@ def pictures_of(section: FitSection) -> list[Picture]:
         return []
     found = []
     for which, kind in KINDS.items():
-        name, shown = f"plot_{which}", Picture(kind.title, kind.note)
+        name, shown = f"plot_{which}", Picture(kind.title, kind.note, single=kind.panels[0] == "one")
         if name in section.missing:
             found.append(shown._replace(failure=section.missing[name]))
             continue

@@ -43,7 +43,7 @@ def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None, backend
         panels += [Panel("gain", "gain_error", f"lpd over {baseline}, nats per test point\n(bars: 2 SE, paired)")]
     if checked_backend(backend) == "plotly":
         return draw_points(table, panels)
-    figure = Plot(figsize=(3.5 + 3.5 * len(panels), 1.5 + 0.5 * len(table)), layout="constrained")
+    figure = Plot(figsize=(3.0 + 3.0 * len(panels), 1.5 + 0.5 * len(table)), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (value, error, label) in zip(axes, panels, strict=True):
         for place, row in enumerate(table.itertuples()):

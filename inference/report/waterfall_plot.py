@@ -35,14 +35,14 @@ def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
         2
     """
     panels = [
-        Panel("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats (bars: 2 MCSE)"),
-        Panel("lpd", "lpd_error", "test lpd over the NNGP, nats per point (bars: 2 SE)"),
+        Panel("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats\n(bars: 2 MCSE)"),
+        Panel("lpd", "lpd_error", "test lpd over the NNGP, nats per point\n(bars: 2 SE)"),
     ]
     still = (table.prior == table.prior.shift()).map({True: "<br>still ", False: "<br>"})
     names = (table.rung + still + table.prior).rename(table.index.name)
     if checked_backend(backend) == "plotly":
         return draw_steps(table.set_index(names), panels)
-    figure = Plot(figsize=(10.5, 1.6 + 0.55 * len(table)), layout="constrained")
+    figure = Plot(figsize=(9.0, 1.6 + 0.55 * len(table)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, panel, form in zip(axes, panels, (".1f", ".3f"), strict=True):
         _steps(ax, table, panel.value, panel.error, form)

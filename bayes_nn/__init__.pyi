@@ -44,6 +44,7 @@ from .inference.verdict.verdict import Verdict as Verdict
 from .priors.finite_width import BayesianNetwork as BayesianNetwork
 from .priors.ladder import ladder as ladder
 from .runtime.compilation_cache import use_compilation_cache as use_compilation_cache
+from .runtime.diagnostic_paragraphs import what_to_do as what_to_do
 from .runtime.environment import PerformanceHint as PerformanceHint
 from .runtime.environment import double_precision as double_precision
 from .runtime.environment import use_all_cores as use_all_cores

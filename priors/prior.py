@@ -15,6 +15,10 @@ from bayes_nn.priors.collapsed_gaussian import CollapsedGaussian
 from bayes_nn.priors.gaussian.gaussian_process import Process
 
 Latents = dict[str, dist.Distribution]
+#: What z may change of the kernel, by rung of the ladder of priors, and what is said of priors on none.
+RUNG_NAMES: dict[int | None, str] = {
+    0: "infinite width", 1: "scale", 2: "input metric", 3: "hidden features", None: "no rung",
+}  # fmt: skip
 
 
 class Prior(ByFields, abc.ABC):
@@ -52,6 +56,11 @@ class Prior(ByFields, abc.ABC):
     caveat: str = ""
     scales_of_inputs: tuple[str, ...] = ()
     latents_without_sign: tuple[str, ...] = ()
+
+    @property
+    def rung_name(self) -> str:
+        """The rung in words; any prior whose hidden weights the data update is on the last one."""
+        return RUNG_NAMES[3 if self.learns_features else self.rung]
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse inputs of a shape that the prior is not for.
@@ -146,6 +155,11 @@ class GaussianProcessMixture(Prior):
     def without_numbers(self) -> Self:
         """The prior without :meth:`numbers`, which then have to come with the values of the latents."""
         return self
+
+    @property
+    def rung_name(self) -> str:
+        """The rung in words; any prior whose hidden weights the data update is on the last one."""
+        return RUNG_NAMES[3 if self.learns_features else self.rung]
 
     def check_inputs(self, input_shape: tuple[int, ...]) -> None:
         """Refuse inputs of a shape that has no hidden weights."""

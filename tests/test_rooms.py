@@ -24,6 +24,7 @@ FLOORS = (
     "bayes_nn.priors",
     "bayes_nn.tasks",
     "bayes_nn.training",
+    "bayes_nn.inference.drawing",
     "bayes_nn.inference.report",
     "bayes_nn.inference.problem",
     "bayes_nn.inference.sampling.moves",

@@ -3,6 +3,8 @@
 Pages show them, and ``docs/diagnostics.md`` has the same, which a test compares.
 """
 
+from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS
+
 #: By code.
 PARAGRAPHS = {
     "B101": (
@@ -110,3 +112,21 @@ PARAGRAPHS = {
         "smooth."
     ),
 }
+
+
+def what_to_do(code: str) -> str:
+    """What a code of diagnostics means, and what to do about it: its paragraph of ``docs/diagnostics.md``.
+
+    Args:
+        code: as warnings, tables and pages have it.
+
+    Raises:
+        ValueError: for a code that is none.
+
+    Example:
+        >>> what_to_do("B202").partition(".")[0]
+        'B202: agreement may be luck'
+    """
+    if code not in PARAGRAPHS:
+        raise ValueError(f"there is no diagnostic {code!r}; choose from {', '.join(PARAGRAPHS)}")
+    return f"{code}: {DIAGNOSTICS[code].name}. {PARAGRAPHS[code]}"

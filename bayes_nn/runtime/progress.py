@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from bayes_nn.runtime.diagnostic_codes import codes_in
+
 #: Told the fraction of the work that is done, and a short text.
 Report = Callable[[float, str], None]
 #: Seconds between two lines where neither a terminal nor a notebook shows a bar, and two updates of a notebook's bar.
@@ -22,11 +24,26 @@ SECONDS_OF_SPEED, KNOWN_PACE = 300.0, 0.02
 class ConvergenceWarning(UserWarning):
     """A sampler, or training, has not converged; the message says what was seen and what to try.
 
+    Where a diagnostic failed that has a code, the message ends with how to read the paragraph on it.
+
+    Args:
+        message: what was seen, with its codes.
+
+    Attributes:
+        codes: of the diagnostics that failed.
+
     Example:
         >>> import warnings
         >>> with warnings.catch_warnings():
         ...     warnings.simplefilter("error", ConvergenceWarning)
+        >>> print(ConvergenceWarning("NNGP: R-hat 1.200 exceeds 1.05 [B101]"))
+        NNGP: R-hat 1.200 exceeds 1.05 [B101]; read bayes_nn.what_to_do("B101")
     """
+
+    def __init__(self, message: str = "") -> None:
+        self.codes = tuple(codes_in([message]))
+        told = ", ".join(f'bayes_nn.what_to_do("{code}")' for code in self.codes)
+        super().__init__(f"{message}; read {told}" if told and told not in message else message)
 
 
 @contextmanager

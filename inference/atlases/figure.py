@@ -6,17 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import LEARNT, NOT_LEARNT, Plot
+from bayes_nn.inference.drawing.figure import Plot
+from bayes_nn.inference.drawing.palette import colour_of
+from bayes_nn.inference.verdict.rungs import RUNG_OF_OUTCOME
 
-#: Colours of outcomes, from the lowest rung: the darker the blue, the more a prior without hidden features learnt.
-COLOURS = {
-    "no finite-width gain": "#d5e3ee",
-    "explained by scale": "#8db8d6",
-    "explained by a learned input metric": NOT_LEARNT,
-    "explained by a better prior": "#123a5c",
-    "needs hidden features": LEARNT,
-    "undecided": "white",
-}
+#: Colours of outcomes: those of the rungs that they name, from the lowest.
+COLOURS = {outcome: colour_of(rung) for outcome, rung in RUNG_OF_OUTCOME.items()}
 #: Areas of markers, in points squared, of a gain of nothing and of the largest one that is told apart.
 SMALLEST, LARGEST = 40.0, 330.0
 #: Nats per test point beyond which markers do not grow, and those shown in the legend.

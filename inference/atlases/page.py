@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_nn.inference.atlases.figure import plot_atlas
-from bayes_nn.inference.report.figure import as_data_uri
+from bayes_nn.inference.drawing.figure import as_data_uri
 from bayes_nn.inference.report.page import write_page
+from bayes_nn.inference.verdict.rungs import RUNG_OF_OUTCOME
 from bayes_nn.runtime.provenance import versions
 
 #: What the table of the page shows, by the columns of the table of an atlas.
@@ -48,6 +49,7 @@ def write_atlas_page(table: pd.DataFrame, outcomes: pd.Series, not_done: Sequenc
     done, failed = table[table.error == ""], table[table.error != ""]
     known = {
         "outcomes": outcomes.to_dict(),
+        "rung_of": RUNG_OF_OUTCOME,
         "not_done": not_done,
         "picture": as_data_uri(figure, 110),
         "most_rows": int(done.rows.max()),

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -52,6 +52,7 @@ class EvidenceCurve:
         reasons: why not to trust the evidences; empty if none.
         exact: whether there was nothing to sample, the prior having no latents.
         method: how the evidences were obtained.
+        rung: of the prior, in words.
 
     Example:
         >>> import bayes_nn as bnn
@@ -70,6 +71,7 @@ class EvidenceCurve:
     reasons: tuple[str, ...] = ()
     exact: bool = False
     method: str = "smc"
+    rung: str = "no rung"
 
     def conditional(self, first: int, last: int | None = None) -> Evidence:
         """Conditional evidence ``log p(y_(first+1..last) | y_(1..first))``, nats (Lotfi et al. 2022, arXiv:2202.11678).
@@ -117,7 +119,7 @@ class EvidenceCurve:
 
     def plot(self) -> Figure:
         """Code length and leave-one-out loss per row against the number of rows, with two standard errors."""
-        return plot_evidence_curve(self.table.assign(rows_before=(0, *self.sizes[:-1])), self.name)
+        return plot_evidence_curve(self.table.assign(rows_before=(0, *self.sizes[:-1])), self.name, self.rung)
 
     def __str__(self) -> str:
         text = f"{self.name}\n{self.table.round(3).to_string()}"
@@ -191,7 +193,8 @@ def evidence_curve(
         increments = np.diff([one.value for one in values])[:, None]
         nothing = jnp.zeros((1, 1, 0))
         loo = tuple(leave_one_out(part, nothing, size) for part, size in zip(parts[1:], stops, strict=True))
-        return EvidenceCurve(prior.name, stops, increments, 0.0 * increments, loo, exact=True, method=values[-1].method)
+        exactly = EvidenceCurve(prior.name, stops, increments, 0.0 * increments, loo, exact=True, rung=prior.rung_name)
+        return replace(exactly, method=values[-1].method)
     settings = sampler or SMC()
     begin, end = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
     paths = [DataTempering(pair, begin, end) for pair in itertools.pairwise(parts)]
@@ -205,7 +208,7 @@ def evidence_curve(
     )
     reasons = tuple(dict.fromkeys(reason for run in runs for reason in run.evidence.reasons))
     method = with_approximation(runs[-1].evidence, problem).method
-    return EvidenceCurve(prior.name, stops, increments, variances, loo, reasons, method=method)
+    return EvidenceCurve(prior.name, stops, increments, variances, loo, reasons, method=method, rung=prior.rung_name)
 
 
 def checked_sizes(sizes: Any, rows: int) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from bayes_nn.inference.posterior.fit import checked_likelihood
 from bayes_nn.inference.report.learning_curve_plot import plot_learning_curves
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.priors.ladder import chosen_candidates
-from bayes_nn.priors.prior import Prior
+from bayes_nn.priors.prior import RUNG_NAMES, Prior
 from bayes_nn.runtime.progress import ConvergenceWarning, progress_bar
 from bayes_nn.runtime.random_keys import checked_key
 
@@ -41,7 +41,7 @@ class LearningCurves:
         frame: one line per account, number of rows and repeat, with the columns account; rows; repeat; log_evidence
             and mcse (nats, of y on the scale fixed by all rows; minus the code lengths of frozen features and of the
             trained ensemble); lpd_test (nats per test point, user's scale) and lpd_test_se; rmse (user's scale; of the
-            class probabilities where y is a label); reliable.
+            class probabilities where y is a label); reliable; rung (of the prior, in words).
 
     Example:
         >>> import bayes_nn as bnn
@@ -82,7 +82,7 @@ class LearningCurves:
         for column in ("lpd_test", "rmse", "gain"):
             spread = grouped[column].std() / np.sqrt(repeats)
             means[f"{column}_se"] = spread.where(repeats > 1, means[f"{column}_se"])
-        means["reliable"] = grouped.reliable.all()
+        means["reliable"], means["rung"] = grouped.reliable.all(), grouped.rung.first()
         return means
 
 
@@ -176,6 +176,7 @@ def learning_curves(
                     "mcse": float("nan"),
                     **_ensemble_score(trained.predict(tests[0]), test_given, result.y_test[0]),
                     "reliable": not getattr(trained, "reasons", ()),
+                    "rung": RUNG_NAMES[None],
                 }
                 if size < sizes[-1]:
                     added = orders[repeat][size : sizes[sizes.index(size) + 1]]
@@ -200,7 +201,7 @@ def _prior_scores(result: Comparison) -> dict[str, dict[str, Any]]:
     return {
         row.name: {"log_evidence": row.log_evidence, "mcse": row.mcse}
         | _test_scores(row.lpd_test[0], row.test_mean[0] - result.y_test[0])
-        | {"reliable": row.reliable}
+        | {"reliable": row.reliable, "rung": row.rung_name}
         for row in result.rows
     }
 

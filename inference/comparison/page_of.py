@@ -42,7 +42,8 @@ def page_of(
     short, shared = short_names([row.name for row in rows])
     bounds = pd.DataFrame([row.bounds for row in rows], columns=["lower", "upper"], index=table.index)
     sections = [
-        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row)) for row in rows
+        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row), row.rung_name)
+        for row in rows
     ]
     loo, loo_failure = compare_by_loo(sections, {row.name: row.log_evidence_by_split[0] for row in rows})
     contradictions = [reason for reason in verdict.reasons if "contradict" in reason]
@@ -55,7 +56,7 @@ def page_of(
     own = tuple(reason for reason in verdict.reasons if reason not in listed)
     return Page(
         verdict=_shortened_parts(asdict(replace(verdict, reasons=own)), short),
-        table=table.join(bounds).reset_index().to_dict("records"),
+        table=table.join(bounds).assign(rung=[row.rung_name for row in rows]).reset_index().to_dict("records"),
         reasons=[(row.name, reason) for row in rows for reason in row.reasons],
         code_lengths=[row.name for row in rows if row.method == CODE_LENGTH],
         approximations=[(row.name, row.approximation) for row in rows if row.approximation],
@@ -70,7 +71,7 @@ def page_of(
         information=[_information(row) for row in rows if row.feature_information != 0.0],
         contradictions=[shortened(one, short) for one in contradictions],
         fits=sections,
-        loo=loo,
+        loo=None if loo is None else loo.rename(index=short),
         loo_failure=loo_failure,
         **figures,
         **about,

@@ -31,7 +31,7 @@ class PriorSensitivity:
 
     Attributes:
         changes: one row per site, factor and prior: change (of the log evidence, nats), mcse, pareto_k (NaN where
-            nothing was weighted), source (``"draws"``, ``"refit"`` or ``"not affected"``), reliable.
+            nothing was weighted), source (``"draws"``, ``"refit"`` or ``"not affected"``), reliable, rung (in words).
         table: one row per site and factor: log_e_value and outcome of the verdict then, largest_k, reliable, and the
             change of every prior, nats.
         verdict: as it was.
@@ -174,13 +174,13 @@ def prior_sensitivity(
             margin=margin, level=level
         )
         table.append(_summary(verdict, found))
-        changes += [_line(one) for one in found.values()]
+        changes += [_line(found[row.name]) | {"rung": row.rung_name} for row in result.rows]
     index = pd.MultiIndex.from_tuples(cases, names=["site", "factor"])
     each = pd.MultiIndex.from_tuples(
         [(*case, name) for case in cases for name in names], names=["site", "factor", "prior"]
     )
     return PriorSensitivity(
-        pd.DataFrame(changes, each, columns=["change", "mcse", "pareto_k", "source", "reliable"]),
+        pd.DataFrame(changes, each, columns=["change", "mcse", "pareto_k", "source", "reliable", "rung"]),
         pd.DataFrame(table, index, columns=["log_e_value", "outcome", "largest_k", "reliable", *names]),
         result.judge(margin=margin, level=level),
         len(result.rows[0].log_evidence_by_split),

@@ -1,6 +1,6 @@
 """The result of a comparison: one row per prior, the table, the verdict, plots, report and file."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,16 @@ from scipy.special import logsumexp
 
 from bayes_nn.data.scores import paired_difference
 from bayes_nn.inference.comparison import storage
-from bayes_nn.inference.comparison.calibration import calibration_curve
 from bayes_nn.inference.comparison.page_of import page_of
+from bayes_nn.inference.comparison.plots import evidence_of_rows, predictions_of_rows, waterfall_of_shares
+from bayes_nn.inference.drawing.backends import Backend
 from bayes_nn.inference.features.after_kernel import after_kernel
 from bayes_nn.inference.features.alignment import kernel_alignment
 from bayes_nn.inference.features.feature_record import feature_record
+from bayes_nn.inference.posterior.diagnostics import fit_section
 from bayes_nn.inference.posterior.posterior import Posterior
-from bayes_nn.inference.report.evidence_plot import plot_evidence
+from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
 from bayes_nn.inference.report.page import Page, write_report
-from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
-from bayes_nn.inference.report.waterfall_plot import plot_waterfall
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.verdict.html import comparison_html
 from bayes_nn.inference.verdict.judge import LEVEL, MARGIN, judge
@@ -135,27 +135,29 @@ class Comparison:
         """
         return feature_free_mixture(self.rows)
 
-    def plot_evidence(self) -> Figure:
-        """Evidence and test score of every prior with two standard errors, best first."""
-        table = self.table[["log_evidence", "mcse", "reliable"]].assign(
-            learns_features=[row.learns_features for row in self.rows]
-        )
-        baseline = None
-        if self.rows[0].lpd_test:
-            over = next((row for row in self.rows if row.kind == "NNGP"), self.rows[0])
-            gains = [paired_difference(row.lpd_test, over.lpd_test, self.test_to_train) for row in self.rows]
-            table[["gain", "gain_error"]], baseline = gains, over.name
-        return plot_evidence(table, "standardised y" if self.standardized else "y as given", baseline)
+    def plot_evidence(self, *, backend: Backend = "matplotlib") -> Any:
+        """Evidence and test score of every prior with two standard errors, best first.
 
-    def plot_waterfall(self) -> Figure:
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
+
+        Raises:
+            ValueError: for another backend.
+            ImportError: without Plotly, saying what to install.
+        """
+        scale = "standardised y" if self.standardized else "y as given"
+        return evidence_of_rows(self.rows, self.test_to_train, scale, backend)
+
+    def plot_waterfall(self, *, backend: Backend = "matplotlib") -> Any:
         """What every rung of the ladder of priors recovers of the network's gain over the NNGP.
+
+        Args:
+            backend: as in :meth:`plot_evidence`, which raises the same.
 
         Raises:
             ValueError: without test data, or where the table lacks an NNGP or a Bayesian network.
         """
-        if not self.verdict.shares:
-            raise ValueError("a waterfall needs an NNGP, a BayesianNetwork and test data")
-        return plot_waterfall(pd.DataFrame([asdict(share) for share in self.verdict.shares]))
+        return waterfall_of_shares(self.verdict.shares, self.rows, backend)
 
     def plot_predictions(self) -> Figure:
         """Predictions of every prior on the test data of all splits.
@@ -168,24 +170,24 @@ class Comparison:
         """
         if not self.y_test:
             raise ValueError("there are no test data: pass X_test and y_test, or splits=5")
-        observed = np.concatenate(self.y_test)
-        means = {row.name: np.concatenate(row.test_mean) for row in self.rows}
-        if "accuracy" in self.table:
-            titles = {row.name: f"{row.name}\naccuracy {row.accuracy:.3f}" for row in self.rows}
-            curves = {name: calibration_curve(mean, observed) for name, mean in means.items()}
-            return plot_calibration(
-                [Calibration(titles[row.name], curves[row.name], row.learns_features) for row in self.rows]
-            )
-        predictions = [
-            Prediction(
-                f"{row.name}\nRMSE {row.rmse:.4g}",
-                means[row.name][:, 0],
-                np.concatenate(row.test_std)[:, 0],
-                row.learns_features,
-            )
-            for row in self.rows
-        ]
-        return plot_predictions(observed[:, 0], predictions)
+        return predictions_of_rows(self.rows, np.concatenate(self.y_test))
+
+    def plot_diagnostics(self, prior: str, which: str = "rank_dist", *, backend: Backend = "matplotlib") -> Any:
+        """One of ArviZ's figures of the draws of the first split, after a reload as well.
+
+        Args:
+            prior: the name of a row.
+            which: as in :meth:`bayes_nn.Posterior.plot_diagnostics`, which raises the same.
+            backend: likewise.
+
+        Raises:
+            ValueError: for a name that no row has.
+        """
+        row = next((row for row in self.rows if row.name == prior), None)
+        if row is None:
+            raise ValueError(f"there is no prior {prior!r}; choose from {', '.join(row.name for row in self.rows)}")
+        section = fit_section(prior, self.fit_records.get(prior), row.details, rung=row.rung_name)
+        return plot_diagnostics(section, which, backend)
 
     @cached_property
     def fit_records(self) -> dict[str, xr.DataTree]:

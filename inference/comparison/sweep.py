@@ -15,6 +15,7 @@ from bayes_nn.inference.comparison.compare import compare
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.report.page import write_sweep_report
 from bayes_nn.inference.report.sweep_plot import plot_sweep
+from bayes_nn.inference.verdict.rungs import RUNG_OF_OUTCOME
 from bayes_nn.priors.ladder import ladders
 from bayes_nn.priors.prior import Prior
 
@@ -32,7 +33,7 @@ class Sweep:
 
     Example:
         >>> row = dict(log_bayes_factor=1.0, mcse=0.1, gain=float("nan"), gain_se=float("nan"), reliable=True)
-        >>> row |= dict(feature_information=2.0, feature_information_mcse=0.1)
+        >>> row |= dict(feature_information=2.0, feature_information_mcse=0.1, verdict="undecided")
         >>> index = pd.MultiIndex.from_tuples([("relu", 4)], names=["architecture", "width"])
         >>> len(Sweep(pd.DataFrame([row], index=index), {}).plot().axes)
         2
@@ -42,8 +43,16 @@ class Sweep:
     comparisons: dict[str, Comparison]
 
     def plot(self) -> Figure:
-        """Log Bayes factor, test gain and feature information against the width, a line for every architecture."""
-        return plot_sweep(self.table)
+        """Log Bayes factor, test gain and feature information against the width, a line for every architecture.
+
+        Markers have the colour of the rung that the verdict at that width names.
+        """
+        return plot_sweep(self._with_rungs)
+
+    @property
+    def _with_rungs(self) -> pd.DataFrame:
+        """The table with the rung that every verdict names."""
+        return self.table.assign(rung=self.table.verdict.map(RUNG_OF_OUTCOME))
 
     @property
     def n_train(self) -> int:
@@ -74,7 +83,7 @@ class Sweep:
             OSError: naming the folder and the reason, if it cannot be written.
         """
         pages = {name: comparison.page for name, comparison in self.comparisons.items()}
-        table = self.table.reset_index().to_dict("records")
+        table = self._with_rungs.reset_index().to_dict("records")
         return write_sweep_report(self.outcome, table, self.plot(), pages, Path(path))
 
     def save(self, path: str | Path) -> Path:

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import LEARNT, Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.palette import AFTER
 
 
 def plot_functions(table: pd.DataFrame, numbers: tuple[int, int], fewest: int) -> Figure:
@@ -37,7 +38,7 @@ def plot_functions(table: pd.DataFrame, numbers: tuple[int, int], fewest: int) -
     ax.plot(ends, ends, color="0.6", linewidth=1.0, zorder=0, label="equal")
     ax.errorbar(bayes[compared], sgd[compared], along, across, fmt="none", ecolor="0.85", elinewidth=0.8, zorder=1)
     wrong = table.wrong.to_numpy() if "wrong" in table else np.zeros(len(table))
-    colours = {"cmap": "viridis"} if wrong.any() else {"cmap": ListedColormap([LEARNT])}
+    colours = {"cmap": "viridis"} if wrong.any() else {"cmap": ListedColormap([AFTER])}
     for chosen, size, marker, label in (
         (~compared, 8, "x", "drawn less often"),
         (compared, 14, "o", f"drawn {fewest} times"),

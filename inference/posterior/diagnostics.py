@@ -10,12 +10,17 @@ import pandas as pd
 import xarray as xr
 
 from bayes_nn.inference.report.fit_section import FitSection, one_line
+from bayes_nn.priors.prior import RUNG_NAMES
 
 #: Quantities that figures show: those of smallest effective sample size.
 SHOWN = 4
+#: What draws of a sampler are, where its name does not say so.
+_OF = {"adaptive_importance": ", thinned, of Metropolis chains whose proposals are the weighted draws"}
 #: Samplers whose draws are no chain, in words.
 _INDEPENDENT = {"exact": "draws are independent of each other", "frozen": "draws are those of the prior"}
-_NO_CHAIN = {"smc": "particles are no chain"} | _INDEPENDENT
+_NO_CHAIN = {
+    "smc": "particles are no chain", "adaptive_importance": "proposals do not depend on the draw before",
+} | _INDEPENDENT  # fmt: skip
 
 
 def fit_section(
@@ -24,6 +29,7 @@ def fit_section(
     details: Mapping[str, Any],
     reasons: Sequence[str] = (),
     more_facts: Sequence[tuple[str, str]] = (),
+    rung: str = RUNG_NAMES[None],
 ) -> FitSection:
     """What statisticians are shown of a fit; what ArviZ cannot compute is said, and the rest is shown.
 
@@ -33,10 +39,11 @@ def fit_section(
         details: of the evidence.
         reasons: why not to trust the fit.
         more_facts: pairs (what, value), first in the list.
+        rung: of the prior, in words.
     """
     facts = [*more_facts, *_facts(record, details)]
     if record is None:
-        return FitSection(name, facts, reasons)
+        return FitSection(name, facts, reasons, rung=rung)
     failures: dict[str, str] = {}
     summary = _tried("summary", failures, lambda: az.summary(record, round_to="none"))
     loo = _tried("loo", failures, lambda: _loo(record)) if "log_likelihood" in record else None
@@ -45,7 +52,7 @@ def fit_section(
     shown: list[str] = []
     if summary is not None:
         shown = list(summary["ess_bulk"].astype(float).sort_values(kind="stable").index[:SHOWN])
-    return FitSection(name, facts, reasons, record, summary, shown, loo, failures, _missing(record))
+    return FitSection(name, facts, reasons, record, summary, shown, loo, failures, _missing(record), rung)
 
 
 def compare_by_loo(
@@ -110,14 +117,23 @@ def _facts(record: xr.DataTree | None, details: Mapping[str, Any]) -> list[tuple
     if record is not None:
         about = record.attrs
         facts += [
-            ("sampler", f"{about['sampler']}, {about['chains']} x {about['draws']} draws"),
+            (
+                "sampler",
+                f"{about['sampler']}, {about['chains']} x {about['draws']} draws{_OF.get(about['sampler'], '')}",
+            ),
             ("convergence", about["convergence"]),
         ]
         facts += _moves(record["sample_stats"].to_dataset() if "sample_stats" in record else xr.Dataset(), details)
     for name, what in (("island", "islands"), ("system", "systems"), ("permutation", "orders of the data")):
         for of in ("log_evidence", "code_length"):
             if values := details.get(f"{of}_by_{name}"):
-                facts.append((f"{of.replace('_', ' ')} of {what}", _listed(values)))
+                islands = "chains" if "pareto_k" in details else what
+                facts.append((f"{of.replace('_', ' ')} of {islands}", _listed(values)))
+    if "pareto_k" in details:
+        quality = f"{details['effective_draws']:,.0f} are effective, Pareto k {details['pareto_k']:.2f}"
+        facts.append(("of the weighted draws behind the evidence", quality))
+    if "likelihood_evaluations" in details:
+        facts.append(("likelihoods", f"{details['likelihood_evaluations']:,}"))
     if "rejection" in details:
         swaps = 1.0 - np.array(details["rejection"])
         facts += [

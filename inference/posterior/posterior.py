@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from bayes_nn.data.class_predictive import ClassPredictive
 from bayes_nn.data.mixture_predictive import MixturePredictive
 from bayes_nn.data.predictive import Predictive
+from bayes_nn.inference.drawing.backends import Backend
 from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
 from bayes_nn.inference.posterior.datatree import to_datatree
@@ -26,7 +27,9 @@ from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
-from bayes_nn.inference.report.notebook import as_pairs
+from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
+from bayes_nn.inference.report.fit_section import FitSection
+from bayes_nn.inference.report.notebook import as_pairs, as_paragraphs
 from bayes_nn.inference.report.page import write_fit_report
 from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
 from bayes_nn.inference.sampling.smc import SMC
@@ -126,13 +129,6 @@ class Posterior(Draws):
 
         Raises:
             ValueError: as :meth:`predict`.
-
-        Example:
-            >>> import bayes_nn as bnn, numpy as np
-            >>> x = np.linspace(-1, 1, 20)
-            >>> net = bnn.mlp(depth=1, weight_std=1.5, bias_std=0.5)
-            >>> bnn.fit(bnn.priors.NNGP(net), x, np.sin(3 * x), bnn.Gaussian(0.1)).convergence_at([2.0]).converged
-            True
         """
         return judge_convergence(self, self.sampler_reasons, self.dataset.new_inputs(X))
 
@@ -184,22 +180,27 @@ class Posterior(Draws):
 
         After replica exchange: E[l] and the local barrier against tempering, with the place where features form, the
         acceptance of swaps, the way of some replicas in the last round, and both sides of the evidence by round. After
-        SMC: E[l] along the path and the tempering of every island. The local barrier is the rejection of swaps per
-        factor e of tempering; :func:`bayes_nn.inference.posterior.tempering_plot.plot_tempering` has more.
+        SMC: E[l] along the path and the tempering of every island. See ``posterior/tempering_plot.py``.
 
         Raises:
             ValueError: if the sampler took none, as exact posteriors and Markov chains do not.
-
-        Example:
-            >>> import bayes_nn as bnn, numpy as np
-            >>> x = np.linspace(-1, 1, 20)
-            >>> settings = bnn.inference.SMC(particles=64)
-            >>> posterior = bnn.fit(bnn.priors.NNGP(bnn.mlp(1, "relu", 1.5, 0.5)), x, np.sin(3 * x), sampler=settings)
-            >>> posterior.plot_tempering().axes[0].get_title()
-            'mean log likelihood'
         """
         details = self.sampler_evidence.details if self.sampler_evidence else {}
-        return plot_tempering(details, self.prior.name, self.prior.learns_features)
+        return plot_tempering(details, self.prior.name, self.prior.rung_name)
+
+    def plot_diagnostics(self, which: str = "rank_dist", *, backend: Backend = "matplotlib") -> Any:
+        """One of ArviZ's figures of the draws, as the page of :meth:`report` shows them.
+
+        Args:
+            which: rank_dist, ess_evolution, autocorr, energy, ppc_dist, loo_pit or khat: ArviZ's plot of that name. The
+                first three show the quantities of smallest effective sample size.
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
+
+        Raises:
+            ValueError: for another figure or backend, or one that makes no sense for the sampler.
+            ImportError: without Plotly, saying what to install.
+        """
+        return plot_diagnostics(self._section, which, backend)
 
     def to_datatree(self) -> xr.DataTree:
         """The posterior as an ArviZ DataTree; see :mod:`bayes_nn.inference.posterior.datatree`."""
@@ -218,12 +219,16 @@ class Posterior(Draws):
         Raises:
             OSError: naming the folder and the reason, if it cannot be written.
         """
-        facts, details = [("seconds", f"{self.seconds:.1f}")], {}
-        if self.sampler_evidence is not None:
-            facts.insert(0, ("log evidence", self.sampler_evidence.estimate))
-            details = self.sampler_evidence.details
-        facts += [("residuals", note) for note in self.noise_notes]
-        return write_fit_report(fit_section(self.prior.name, self.record, details, self.reasons, facts), Path(path))
+        return write_fit_report(self._section, Path(path))
+
+    @property
+    def _section(self) -> FitSection:
+        """What pages and plots show of the draws."""
+        evidence = self.sampler_evidence
+        facts = [("log evidence", evidence.estimate)] if evidence else []
+        facts += [("seconds", f"{self.seconds:.1f}"), *(("residuals", note) for note in self.noise_notes)]
+        details = evidence.details if evidence else {}
+        return fit_section(self.prior.name, self.record, details, self.reasons, facts, self.prior.rung_name)
 
     def save(self, path: str | Path) -> Path:
         """Write everything, the data among it, to a file and return its path; :func:`bayes_nn.load` reads it.
@@ -246,9 +251,9 @@ class Posterior(Draws):
             "convergence": self.convergence.outcome,
         }
         evidence = {"log evidence": self.sampler_evidence.estimate} if self.sampler_evidence else {}
-        distrusted = {"reasons": "; ".join(self.reasons)} if self.reasons else {}
-        noted = {"residuals": "; ".join(self.noise_notes)} if self.noise_notes else {}
-        return as_pairs(f"Posterior of {self.prior.name}", known | evidence | distrusted | noted)
+        told = {"reasons": "; ".join(self.reasons), "residuals": "; ".join(self.noise_notes)}
+        known |= evidence | {name: text for name, text in told.items() if text}
+        return as_pairs(f"Posterior of {self.prior.name}", known) + as_paragraphs(self.reasons)
 
 
 def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:

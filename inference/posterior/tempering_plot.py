@@ -7,12 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bayes_nn.inference.report.tempering_figure import ExchangePicture, draw_exchange, draw_path
+from bayes_nn.priors.prior import RUNG_NAMES
 
 #: Replicas whose way is drawn: more lines cannot be told apart.
 DRAWN = 4
 
 
-def plot_tempering(details: Mapping[str, Any], name: str, learns_features: bool = False) -> Figure:
+def plot_tempering(details: Mapping[str, Any], name: str, rung: str = RUNG_NAMES[None]) -> Figure:
     """The way from the prior to the posterior that the details of an evidence tell of.
 
     The local barrier is the rejection of swaps per factor e of tempering. It is largest where the posterior changes
@@ -23,7 +24,7 @@ def plot_tempering(details: Mapping[str, Any], name: str, learns_features: bool 
     Args:
         details: of an :class:`~bayes_nn.inference.problem.evidence.Evidence`, as they are or read back from a file.
         name: of the prior.
-        learns_features: whether the data update hidden weights.
+        rung: of the prior, in words; lines and bars are shades of its colour.
 
     Returns:
         For replica exchange E[l] and the local barrier against tempering, the acceptance of swaps, the way of some
@@ -39,10 +40,10 @@ def plot_tempering(details: Mapping[str, Any], name: str, learns_features: bool 
         2
     """
     if "level_of_replica" in details:
-        return draw_exchange(f"{name}, replica exchange", _exchange(details, learns_features))
+        return draw_exchange(f"{name}, replica exchange", _exchange(details, rung == RUNG_NAMES[3]), rung)
     if "expected_log_likelihood_along_path" in details:
         mean = np.asarray(details["expected_log_likelihood_along_path"])
-        return draw_path(f"{name}, SMC", np.asarray(details["tempering"]), mean)
+        return draw_path(f"{name}, SMC", np.asarray(details["tempering"]), mean, rung)
     raise ValueError(
         f"{name} was not fitted by tempering the likelihood, so there is no way from the prior to the posterior to "
         'show: fit it with sampler="replica_exchange" or sampler="smc" (others take none)'

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.inference.report.notebook import as_list
+from bayes_nn.inference.report.notebook import as_list, as_paragraphs
 from bayes_nn.runtime.diagnostic_codes import coded
 
 #: Standard deviation (nats) of log Z between islands above which they are said to disagree, however many they are.
@@ -84,7 +84,7 @@ class Evidence:
         return self.estimate if self.reliable else f"{self.estimate}: {'; '.join(self.reasons)}"
 
     def _repr_html_(self) -> str:
-        return as_list(self.estimate, self.reasons)
+        return as_list(self.estimate, self.reasons) + as_paragraphs(self.reasons)
 
 
 def exact_evidence(problem: Problem) -> Evidence:

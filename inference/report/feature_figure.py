@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayes_nn.inference.report.figure import LEARNT, NOT_LEARNT, Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.palette import AFTER, BEFORE
 
 
 class KernelPicture(NamedTuple):
@@ -104,7 +105,7 @@ def _plot_kernels(figure: Figure, axes: np.ndarray, kernels: Sequence[KernelPict
 def _plot_alignments(ax: Axes, alignments: Sequence[Alignment], infinite_width: float) -> None:
     """Averages (error bars: 2 MCSE) on bars one standard deviation over draws long."""
     for place, (_, value, mcse, std, after) in enumerate(alignments):
-        colour = LEARNT if after else NOT_LEARNT
+        colour = AFTER if after else BEFORE
         ax.plot([value - std, value + std], [place] * 2, color=colour, alpha=0.25, linewidth=9, solid_capstyle="butt")
         ax.errorbar(value, place, xerr=2.0 * mcse, fmt="o", color=colour, markersize=5, capsize=3)
     ax.axvline(infinite_width, color="0.6", linewidth=1.0, linestyle="--", zorder=0)
@@ -120,8 +121,8 @@ def _plot_alignments(ax: Axes, alignments: Sequence[Alignment], infinite_width: 
 
 def _plot_uses(ax: Axes, uses: Uses) -> None:
     rank = np.arange(1, len(uses.profile) + 1)
-    ax.fill_between(rank, uses.low, uses.high, color=LEARNT, alpha=0.25, linewidth=0, step="mid")
-    ax.step(rank, uses.profile, where="mid", color=LEARNT)
+    ax.fill_between(rank, uses.low, uses.high, color=AFTER, alpha=0.25, linewidth=0, step="mid")
+    ax.step(rank, uses.profile, where="mid", color=AFTER)
     ax.axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_title(f"use of single neurons\neffectively {uses.effective:.1f} of {len(rank)} used", fontsize=10)

@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from bayes_nn.inference.report.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines, marker_and_line
+from bayes_nn.inference.drawing.palette import colour_of
 
 
 def plot_learning_curves(table: pd.DataFrame, baseline: str, figure: FigureBase | None = None) -> FigureBase:
@@ -12,12 +13,13 @@ def plot_learning_curves(table: pd.DataFrame, baseline: str, figure: FigureBase 
 
     Args:
         table: indexed by account and rows, with the columns lpd_test, rmse and gain (nats), each with its standard
-            error (``_se``), and reliable.
+            error (``_se``), reliable, and rung (its name), whose colour an account has.
         baseline: the account that gains are over.
         figure: a Matplotlib figure or subfigure to draw into; a new one where left out.
 
     Example:
         >>> row = dict(lpd_test=-1.0, lpd_test_se=0.1, rmse=1.0, rmse_se=0.0, gain=0.0, gain_se=0.0, reliable=True)
+        >>> row["rung"] = "infinite width"
         >>> index = pd.MultiIndex.from_tuples([("NNGP", 25)], names=["account", "rows"])
         >>> len(plot_learning_curves(pd.DataFrame([row], index=index), "NNGP").axes)
         3
@@ -44,11 +46,11 @@ def plot_learning_curves(table: pd.DataFrame, baseline: str, figure: FigureBase 
 
 
 def _curve(ax: Axes, place: int, own: pd.DataFrame, column: str, name: str) -> None:
-    colour, marker = f"C{place}", "osD^vP*X"[place % 8]
+    colour, (marker, line) = colour_of(own.rung.iloc[0]), marker_and_line(place)
     x = own.index.to_numpy() * (1.0 + 0.015 * (place % 5 - 2))  # keeps the bars of different accounts apart
     ax.errorbar(
-        x, own[column], yerr=2.0 * own[f"{column}_se"], color=colour, marker=marker, capsize=2, linewidth=1.2,
-        label=name,
+        x, own[column], yerr=2.0 * own[f"{column}_se"], color=colour, marker=marker, linestyle=line, capsize=2,
+        linewidth=1.2, label=name,
     )  # fmt: skip
     hollow = ~own.reliable.to_numpy()
     ax.plot(x[hollow], own[column].to_numpy()[hollow], marker, color=colour, markerfacecolor="white", zorder=3)

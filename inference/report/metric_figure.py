@@ -7,7 +7,8 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import NOT_LEARNT, Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.palette import colour_of
 
 #: Directions that are drawn, the largest ones.
 MOST_DIRECTIONS = 6
@@ -53,9 +54,9 @@ def draw_metric(
 
 def _plot_relevance(ax: Axes, names: Sequence[str], relevance: np.ndarray, no_preference: float) -> None:
     mean, lower, upper = relevance
-    places = np.arange(len(names))
-    ax.barh(places, mean, color=NOT_LEARNT, alpha=0.35, height=0.7)
-    ax.hlines(places, lower, upper, color=NOT_LEARNT, linewidth=2.0)
+    places, colour = np.arange(len(names)), colour_of("input metric")
+    ax.barh(places, mean, color=colour, alpha=0.35, height=0.7)
+    ax.hlines(places, lower, upper, color=colour, linewidth=2.0)
     ax.axvline(no_preference, color="0.5", linewidth=1.0, linestyle="--")
     ax.set(yticks=places, yticklabels=list(names), xlim=(0.0, min(1.0, 1.1 * float(upper.max()))))
     ax.set_ylim(len(names) - 0.5, -0.5)

@@ -1,9 +1,12 @@
 """What notebooks show of results: small tables and lists, all text escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 import pandas as pd
+
+from bayes_nn.runtime.diagnostic_codes import DIAGNOSTICS, codes_in
+from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 
 
 def as_list(heading: str, lines: Sequence[str]) -> str:
@@ -36,3 +39,17 @@ def as_table(frame: pd.DataFrame) -> str:
         True
     """
     return frame.to_html(float_format="{:.3f}".format, na_rep="n/a", border=0, escape=True)
+
+
+def as_paragraphs(reasons: Iterable[str]) -> str:
+    """What to do about the codes that reasons carry, each to be unfolded; nothing where they carry none.
+
+    Example:
+        >>> as_paragraphs(["R-hat 1.2 [B101]"]).partition("<br>")[0]
+        '<div><details><summary>B101: chains disagree</summary>The rank-normalised R-hat of f at some ...'
+    """
+    folded = "".join(
+        f"<details><summary>{code}: {DIAGNOSTICS[code].name}</summary>{escape(PARAGRAPHS[code])}</details>"
+        for code in codes_in(reasons)
+    )
+    return f"<div>{folded}</div>" if folded else ""

@@ -12,12 +12,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import as_data_uri
-from bayes_nn.inference.report.fit_section import FitSection, pictures_of
+from bayes_nn.inference.drawing.figure import as_data_uri
+from bayes_nn.inference.drawing.palette import COLOURS
+from bayes_nn.inference.report.diagnostic_plots import pictures_of
+from bayes_nn.inference.report.fit_section import FitSection
 from bayes_nn.runtime.diagnostic_codes import CODE, DIAGNOSTICS, codes_in
 from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 from bayes_nn.runtime.provenance import versions
 from bayes_nn.runtime.sealed_file import write_file
+
+#: What an optimiser leaves of a weight of 0: shown as 0.
+NOTHING = 1e-12
 
 
 class KernelScores(NamedTuple):
@@ -42,8 +47,9 @@ class Page:
 
     Attributes:
         verdict: the fields of the verdict by name.
-        table: a record for every prior, best first: the table of the comparison with the prior's name as ``prior``, and
-            how low and how high its evidence may be as ``lower`` and ``upper``, where that is known.
+        table: a record for every prior, best first: the table of the comparison with the prior's name as ``prior``, the
+            name of its rung as ``rung``, and how low and how high its evidence may be as ``lower`` and ``upper``, where
+            that is known.
         reasons: pairs (prior, reason) of what is not reliable.
         code_lengths: priors whose evidence is a code length.
         approximations: pairs (prior, what makes its evidence approximate).
@@ -119,14 +125,14 @@ def write_sweep_report(
 
     Args:
         outcome: of all, in a sentence.
-        table: a record for every architecture and width.
+        table: a record for every architecture and width, with the name of the rung of its verdict as ``rung``.
         figure: of the same.
         pages: what the page on each comparison shows, by the name of its architecture.
         path: where to write; missing folders are made.
     """
     body = _environment().get_template("comparison.html.jinja")
     parts = [
-        (name, page.verdict["outcome"], page.sentences, markupsafe.Markup(body.render(_known_of(page))))
+        (name, page.verdict, page.sentences, markupsafe.Markup(body.render(_known_of(page))))
         for name, page in pages.items()
     ]
     first = next(iter(pages.values())).provenance
@@ -159,6 +165,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
     )
     environment.globals.update(pictures_of=pictures_of, number=_number, cell=_cell, linked=_linked, marked=_marked)
+    environment.globals.update(colours=COLOURS, rung_class=_rung_class)
     return environment
 
 
@@ -187,6 +194,11 @@ def _marked(text: str) -> markupsafe.Markup:
     return markupsafe.Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
 
 
+def _rung_class(rung: str) -> str:
+    """The class of what has the colour of a rung."""
+    return f"rung-{rung.replace(' ', '-') or 'undecided'}"
+
+
 def _number(value: Any, digits: int = 2) -> str:
     known = not isinstance(value, jinja2.Undefined) and np.isfinite(value)
     return f"{value:.{digits}f}" if known else "n/a"
@@ -196,4 +208,4 @@ def _cell(value: Any) -> str:
     """A number with four significant digits, or text as it is."""
     if isinstance(value, bool | np.bool_ | str):
         return str(value)
-    return f"{value:.4g}" if np.isfinite(value) else "n/a"
+    return f"{0.0 if abs(value) < NOTHING else value:.4g}" if np.isfinite(value) else "n/a"

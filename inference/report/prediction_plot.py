@@ -8,7 +8,8 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import Plot, colour_of
+from bayes_nn.inference.drawing.figure import Plot
+from bayes_nn.inference.drawing.palette import colour_of
 
 
 class Prediction(NamedTuple):
@@ -18,13 +19,13 @@ class Prediction(NamedTuple):
         title: of the panel.
         mean: predictive means, (T,).
         std: predictive standard deviations, (T,).
-        learns_features: whether the data update the features of the prior.
+        rung: of the prior, in words.
     """
 
     title: str
     mean: Float[np.ndarray, " T"]
     std: Float[np.ndarray, " T"]
-    learns_features: bool
+    rung: str
 
 
 class Calibration(NamedTuple):
@@ -34,12 +35,12 @@ class Calibration(NamedTuple):
         title: of the panel.
         groups: a row for each group of test points, with the columns confidence (mean probability of the most
             probable class), rate (fraction right) and rate_se.
-        learns_features: whether the data update the features of the prior.
+        rung: of the prior, in words.
     """
 
     title: str
     groups: pd.DataFrame
-    learns_features: bool
+    rung: str
 
 
 def plot_predictions(observed: Float[np.ndarray, " T"], predictions: Sequence[Prediction]) -> Figure:
@@ -50,14 +51,14 @@ def plot_predictions(observed: Float[np.ndarray, " T"], predictions: Sequence[Pr
         predictions: of the same points.
 
     Example:
-        >>> one = Prediction("NNGP", np.zeros(3), np.ones(3), False)
+        >>> one = Prediction("NNGP", np.zeros(3), np.ones(3), "infinite width")
         >>> len(plot_predictions(np.arange(3.0), [one]).axes)
         1
     """
     figure, axes = _grid(len(predictions))
     limits = observed.min(), observed.max()
-    for ax, (title, mean, std, learns_features) in zip(axes, predictions, strict=False):
-        colour = colour_of(learns_features)
+    for ax, (title, mean, std, rung) in zip(axes, predictions, strict=False):
+        colour = colour_of(rung)
         ax.errorbar(observed, mean, yerr=std, fmt=".", color=colour, ecolor="0.85", markersize=4, elinewidth=0.7)
         ax.plot(limits, limits, color="0.4", linewidth=1.0)
         ax.set_title(title, fontsize=9)
@@ -74,12 +75,12 @@ def plot_calibration(curves: Sequence[Calibration]) -> Figure:
 
     Example:
         >>> groups = pd.DataFrame({"confidence": [0.6, 0.9], "rate": [0.5, 0.9], "rate_se": [0.1, 0.1]})
-        >>> len(plot_calibration([Calibration("NNGP", groups, False)]).axes)
+        >>> len(plot_calibration([Calibration("NNGP", groups, "scale")]).axes)
         1
     """
     figure, axes = _grid(len(curves))
-    for ax, (title, groups, learns_features) in zip(axes, curves, strict=False):
-        colour = colour_of(learns_features)
+    for ax, (title, groups, rung) in zip(axes, curves, strict=False):
+        colour = colour_of(rung)
         ax.errorbar(groups.confidence, groups.rate, yerr=groups.rate_se, fmt="o-", color=colour, capsize=2)
         ax.plot([0, 1], [0, 1], color="0.4", linewidth=1.0)
         ax.set_title(title, fontsize=9)

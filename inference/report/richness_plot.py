@@ -5,7 +5,10 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import LEARNT, NOT_LEARNT, Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.palette import colour_of
+
+NETWORK, KERNEL = colour_of("hidden features"), colour_of("infinite width")
 
 
 def plot_richness(table: pd.DataFrame, width: int, best: tuple[float, float, float]) -> Figure:
@@ -30,14 +33,14 @@ def plot_richness(table: pd.DataFrame, width: int, best: tuple[float, float, flo
     gamma = table.index.to_numpy()
     axes[0].errorbar(
         gamma, table.nngp_log_evidence, 2.0 * table.nngp_mcse,
-        fmt="s--", color=NOT_LEARNT, capsize=3, linewidth=1.0, label="NNGP of the same scale",
+        fmt="s--", color=KERNEL, capsize=3, linewidth=1.0, label="NNGP of the same scale",
     )  # fmt: skip
     panels = (("log_evidence", "mcse"), ("feature_information", "feature_information_mcse"))
     for ax, (value, error) in zip(axes, panels, strict=True):
-        ax.plot(gamma, table[value], "-", color=LEARNT, linewidth=1.0)
+        ax.plot(gamma, table[value], "-", color=NETWORK, linewidth=1.0)
         for one, row in table.iterrows():
-            face = LEARNT if row.reliable else "white"
-            ax.errorbar(one, row[value], 2.0 * row[error], fmt="o", color=LEARNT, mfc=face, capsize=3)
+            face = NETWORK if row.reliable else "white"
+            ax.errorbar(one, row[value], 2.0 * row[error], fmt="o", color=NETWORK, mfc=face, capsize=3)
         ax.axvspan(*best[1:], color="0.9", zorder=0)
         for mark, text in ((1.0, "NTK"), (math.sqrt(width), "mean-field")):
             ax.axvline(mark, color="0.6", linewidth=1.0, linestyle=":", zorder=1)
@@ -47,7 +50,7 @@ def plot_richness(table: pd.DataFrame, width: int, best: tuple[float, float, flo
         ax.minorticks_off()
         ax.set_xlabel("gamma: the readout's weight_std is divided by it")
         hide_spines(ax)
-    axes[0].plot([], [], "o-", color=LEARNT, label="network")
+    axes[0].plot([], [], "o-", color=NETWORK, label="network")
     axes[0].set_ylabel("log evidence, nats (bars: 2 MCSE)")
     axes[0].legend(frameon=False, fontsize=8)
     axes[1].set_ylabel("feature information, nats (bars: 2 MCSE)")

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.palette import colour_of, shades
 
 #: Markers of narrowed and of widened priors.
 NARROWED, WIDENED = "<", ">"
@@ -18,7 +19,8 @@ def plot_sensitivity(table: pd.DataFrame, changes: pd.DataFrame, log_e_value: fl
 
     Args:
         table: one row per (site, factor), with the columns log_e_value (nats) and reliable.
-        changes: one row per (site, factor, prior), with the columns change and mcse (nats) and reliable.
+        changes: one row per (site, factor, prior), with the columns change and mcse (nats), reliable, and
+            rung (its name), whose colour a prior has.
         log_e_value: under the priors as given, nats; NaN where there is none.
         needed: for hidden features to be called for, nats.
 
@@ -26,11 +28,12 @@ def plot_sensitivity(table: pd.DataFrame, changes: pd.DataFrame, log_e_value: fl
         >>> cases = pd.MultiIndex.from_tuples([("noise_std", 0.5), ("noise_std", 2.0)])
         >>> table = pd.DataFrame({"log_e_value": [1.0, 2.0], "reliable": [True, False]}, cases)
         >>> each = pd.MultiIndex.from_tuples([(*case, "NNGP") for case in cases])
-        >>> changes = pd.DataFrame({"change": [0.1, -0.2], "mcse": 0.01, "reliable": True}, each)
+        >>> changes = pd.DataFrame({"change": [0.1, -0.2], "mcse": 0.01, "reliable": True, "rung": "scale"}, each)
         >>> len(plot_sensitivity(table, changes, 1.5, 4.6).axes)
         2
     """
-    names = list(dict.fromkeys(changes.index.get_level_values(2)))
+    rung_of = changes.groupby(level=2, sort=False).rung.first().to_dict()
+    names = list(rung_of)
     labels = [f"{site} x {factor:g}" for site, factor in table.index]
     place_of = {case: place for place, case in enumerate(table.index)}
     known = bool(np.isfinite(table.log_e_value).any())
@@ -46,7 +49,10 @@ def plot_sensitivity(table: pd.DataFrame, changes: pd.DataFrame, log_e_value: fl
         axes[0].set_xlabel("log e-value, nats")
     for number, name in enumerate(names):
         offset = 0.5 * ((number + 0.5) / len(names) - 0.5)
-        _changes(axes[-1], changes.xs(name, level=2), place_of, offset, f"C{number}", name)
+        own = changes.xs(name, level=2)
+        alike = [other for other in names if rung_of[other] == rung_of[name]]
+        colour = shades(colour_of(rung_of[name]), len(alike))[alike.index(name)]
+        _changes(axes[-1], own, place_of, offset, colour, name)
     axes[-1].axvline(0.0, color="0.6", linewidth=1.0, zorder=0)
     axes[-1].set_xlabel("change of the log evidence, nats (bars: 2 MCSE)")
     handles = [handle for ax in axes for handle in ax.get_legend_handles_labels()[0]]

@@ -4,31 +4,51 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bayes_nn.inference.report.figure import LEARNT, NOT_LEARNT, Plot, hide_spines
+from bayes_nn.inference.drawing.backends import checked_backend
+from bayes_nn.inference.drawing.figure import Plot, hide_spines
+from bayes_nn.inference.drawing.interactive import Panel, draw_steps
+from bayes_nn.inference.drawing.palette import colour_of
 
 
-def plot_waterfall(table: pd.DataFrame) -> Figure:
+def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
     """Evidence (left) and test lpd (right) over the NNGP, climbing from rung to rung, each with two standard errors.
 
+    A rung whose priors do no better than the best one below still has the name of that one.
+
     Args:
-        table: one row per rung, from the lowest, with the columns rung, prior, log_evidence and log_evidence_error
-            (nats over the NNGP), lpd and lpd_error (nats per test point over the NNGP). The last is the network.
+        table: one row per rung, from the lowest, its index named by what all have in common, with the columns rung,
+            prior, log_evidence and log_evidence_error (nats over the NNGP), lpd and lpd_error (nats per test point
+            over the NNGP). The last is the network.
+        backend: "matplotlib" or "plotly".
+
+    Returns:
+        A Matplotlib or Plotly figure.
+
+    Raises:
+        ValueError: for another backend.
+        ImportError: without Plotly, saying what to install.
 
     Example:
         >>> row = dict(rung="scale", prior="ScaleMixture", log_evidence=3.0, log_evidence_error=0.1, lpd=0.1)
         >>> len(plot_waterfall(pd.DataFrame([row | {"lpd_error": 0.01}] * 2)).axes)
         2
     """
-    figure = Plot(figsize=(10.5, 1.6 + 0.55 * len(table)), layout="constrained")
+    panels = [
+        Panel("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats\n(bars: 2 MCSE)"),
+        Panel("lpd", "lpd_error", "test lpd over the NNGP, nats per point\n(bars: 2 SE)"),
+    ]
+    still = (table.prior == table.prior.shift()).map({True: "<br>still ", False: "<br>"})
+    names = (table.rung + still + table.prior).rename(table.index.name)
+    if checked_backend(backend) == "plotly":
+        return draw_steps(table.set_index(names), panels)
+    figure = Plot(figsize=(9.0, 1.6 + 0.55 * len(table)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    _steps(axes[0], table, "log_evidence", "log_evidence_error", ".1f")
-    _steps(axes[1], table, "lpd", "lpd_error", ".3f")
-    labels = [f"{row.rung}\n{row.prior}" for row in table.itertuples()]
-    axes[0].set(yticks=range(len(table)), yticklabels=labels, xlabel="log evidence over the NNGP, nats (bars: 2 MCSE)")
+    for ax, panel, form in zip(axes, panels, (".1f", ".3f"), strict=True):
+        _steps(ax, table, panel.value, panel.error, form)
+        ax.set_xlabel(panel.label)
+    axes[0].set(yticks=range(len(table)), yticklabels=names.str.replace("<br>", "\n"), ylabel=table.index.name or "")
     axes[0].invert_yaxis()
-    axes[1].set_xlabel("test lpd over the NNGP, nats per point (bars: 2 SE)")
     return figure
 
 
@@ -38,8 +58,7 @@ def _steps(ax: Axes, table: pd.DataFrame, value: str, error: str, form: str) -> 
     rows: list[Any] = list(table.itertuples())
     for place, row in enumerate(rows):
         reached = getattr(row, value)
-        colour = LEARNT if place == len(rows) - 1 else NOT_LEARNT
-        ax.barh(place, reached - before, left=before, height=0.5, color=colour, alpha=0.75)
+        ax.barh(place, reached - before, left=before, height=0.5, color=colour_of(row.rung))
         ax.errorbar(reached, place, xerr=2.0 * getattr(row, error), color="0.15", capsize=3, linewidth=1.2)
         if place + 1 < len(rows):
             ax.plot([reached, reached], [place - 0.25, place + 1.25], color="0.5", linewidth=0.8, linestyle=":")

@@ -163,9 +163,9 @@ def _explained(rung: int | None, does: Sequence[Standing], gains: bool = True) -
 
 
 def _undecided(group: Sequence[Standing], what: str, nats: float) -> Decision:
-    """Undecided, with what is open between the network and the priors that it is not known to beat."""
+    """Undecided, with what is open between the network and the priors that it is not known to beat, closest first."""
     reasons, settle = [], []
-    for one in group:
+    for one in sorted(group, key=lambda one: one.ahead_low):
         low, high = one.gain.interval()
         ahead = one.beaten(nats)
         if ahead and low > 0.0:

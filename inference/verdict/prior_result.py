@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
+from bayes_nn.priors.prior import RUNG_NAMES
 
 #: Method of the score of frozen features, which is no evidence.
 CODE_LENGTH = "code length"
@@ -98,6 +99,11 @@ class PriorResult:
     noise_notes: dict[str, str] = field(default_factory=dict)
 
     @property
+    def rung_name(self) -> str:
+        """The rung in words, as :attr:`bayes_nn.priors.Prior.rung_name`."""
+        return RUNG_NAMES[3 if self.learns_features else self.rung]
+
+    @property
     def log_evidence(self) -> float:
         """Mean over splits, nats."""
         return float(np.mean(self.log_evidence_by_split))
@@ -154,4 +160,4 @@ class PriorResult:
         Raises:
             ValueError: if its sampler took none; see ``plot_tempering`` of the posterior.
         """
-        return plot_tempering(self.details, self.name, self.learns_features)
+        return plot_tempering(self.details, self.name, self.rung_name)

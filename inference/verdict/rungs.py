@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 
 from bayes_nn.inference.verdict.prior_result import PriorResult
+from bayes_nn.priors.prior import RUNG_NAMES
 
 #: What z may change on every rung, and what the outcome is called where that rung is the lowest that explains the gain.
-RUNGS = {
-    0: ("infinite width", "no finite-width gain"),
-    1: ("scale", "explained by scale"),
-    2: ("input metric", "explained by a learned input metric"),
-    3: ("hidden features", "needs hidden features"),
-}
+OUTCOMES = "no finite-width gain", "explained by scale", "explained by a learned input metric", "needs hidden features"
+RUNGS = {rung: (RUNG_NAMES[rung], outcome) for rung, outcome in enumerate(OUTCOMES)}
 #: The same for priors without hidden weights that are on no rung, such as kernels that a user brings.
 OTHER = ("another kernel", "explained by a better prior")
+#: The name of the rung that an outcome names; empty where it names none.
+RUNG_OF_OUTCOME = {outcome: name for name, outcome in (*RUNGS.values(), OTHER)} | {"undecided": ""}
 
 
 def is_feature_free(row: PriorResult) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from bayes_nn.inference.report.notebook import as_list
+from bayes_nn.inference.report.notebook import as_list, as_paragraphs
 from bayes_nn.inference.verdict.share import Share
 
 Outcome = Literal[
@@ -105,6 +105,11 @@ class Verdict:
         return "\n".join(lines + ([f"  {self.guarantee}"] if self.outcome == "needs hidden features" else []))
 
     def _repr_html_(self) -> str:
+        return self.listed + as_paragraphs(self.reasons)
+
+    @property
+    def listed(self) -> str:
+        """The lines of the verdict as a list for notebooks."""
         heading, *lines = str(self).splitlines()
         return as_list(heading, lines)
 

@@ -12,6 +12,7 @@ import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.scores import paired_difference
 from bayes_nn.inference.problem.monte_carlo_errors import error_of_mean_density
+from bayes_nn.inference.verdict.short_names import short_names
 
 NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 SMALL = inference.SMC(particles=32, islands=2)
@@ -121,7 +122,9 @@ def test_report_says_what_the_features_became(result, tmp_path):
 def test_plot_shows_every_prior_with_its_error(result):
     figure = result.plot_evidence()
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == [row.name for row in result.rows]
+    short, shared = short_names([row.name for row in result.rows])
+    assert labels == list(short.values())
+    assert figure.axes[0].get_ylabel() == shared
     assert len(figure.axes) == 2
     assert "nats" in figure.axes[0].get_xlabel()
 

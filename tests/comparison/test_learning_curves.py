@@ -15,7 +15,7 @@ NET = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
 NOISE = bnn.Gaussian(0.3)
 SIZES = (5, 12, 20)
 CANDIDATES = [priors.NNGP(NET), priors.NTK(NET, output_scale=1.0)]
-COLUMNS = ["account", "rows", "repeat", "log_evidence", "mcse", "lpd_test", "lpd_test_se", "rmse", "reliable"]
+COLUMNS = ["account", "rows", "repeat", "log_evidence", "mcse", "lpd_test", "lpd_test_se", "rmse", "reliable", "rung"]
 
 
 def relu_kernel(A, B):

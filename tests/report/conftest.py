@@ -18,7 +18,8 @@ FREE = bnn.mlp(depth=1, bias_std=0.2)
 SMC = inference.SMC(particles=16, islands=2)
 EXCHANGE = inference.ReplicaExchange(rounds=2, particles=8, max_steps=4)
 HMC = inference.HMC(chains=2, warmup=50, draws=30)
-SAMPLERS = {"smc": SMC, "replica_exchange": EXCHANGE, "hmc": HMC, "exact": "exact"}
+WEIGHTED = inference.AdaptiveImportance(chains=2, draws=32)
+SAMPLERS = {"smc": SMC, "replica_exchange": EXCHANGE, "hmc": HMC, "exact": "exact", "adaptive_importance": WEIGHTED}
 
 
 def compared(X, y, X_test, y_test, likelihood, fits):
@@ -42,13 +43,13 @@ def compared(X, y, X_test, y_test, likelihood, fits):
 
 @pytest.fixture(scope="session")
 def regression():
-    """Exact, SMC, replica exchange and HMC on 16 rows."""
+    """Exact, SMC, replica exchange, HMC and adaptive importance sampling on 16 rows."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(24, 2))
     y = np.sin(2.0 * X[:, 0]) + 0.2 * rng.normal(size=24)
     fits = [
         (priors.NNGP(NET), "exact"), (priors.NNGP(FREE), "hmc"), (bnn.BayesianNetwork(NET, 4), "smc"),
-        (bnn.BayesianNetwork(NET, 4), "replica_exchange"),
+        (bnn.BayesianNetwork(NET, 4), "replica_exchange"), (priors.NTK(FREE), "adaptive_importance"),
     ]  # fmt: skip
     return compared(X[:16], y[:16], X[16:], y[16:], bnn.Gaussian(0.3), fits)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayes_nn.inference.drawing.figure import Plot
+from bayes_nn.inference.drawing.palette import colour_of
 from bayes_nn.inference.report.evidence_plot import plot_evidence, plot_evidence_curve
 from bayes_nn.inference.report.feature_figure import Alignment, KernelPicture, Uses, draw_features
-from bayes_nn.inference.report.figure import LEARNT, NOT_LEARNT, Plot
 from bayes_nn.inference.report.page import KernelScores, Page, write_report
 from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, plot_calibration, plot_predictions
 
@@ -15,7 +16,7 @@ from bayes_nn.inference.report.prediction_plot import Calibration, Prediction, p
 def table():
     return pd.DataFrame(
         {
-            "log_evidence": [-10.0, -12.0], "mcse": [0.1, 0.0], "learns_features": [True, False],
+            "log_evidence": [-10.0, -12.0], "mcse": [0.1, 0.0], "rung": ["hidden features", "infinite width"],
             "reliable": [False, True], "gain": [0.2, 0.0], "gain_error": [0.05, 0.0],
         },
         index=["network", "NNGP"],
@@ -26,7 +27,7 @@ def test_evidences_are_where_the_table_says(table):
     figure = plot_evidence(table, "y as given", "NNGP")
     points = [container.lines[0] for container in figure.axes[0].containers]
     assert [point.get_xdata().tolist() for point in points] == [[-10.0], [-12.0]]
-    assert [point.get_color() for point in points] == [LEARNT, NOT_LEARNT]
+    assert [point.get_color() for point in points] == [colour_of("hidden features"), colour_of("infinite width")]
     assert points[0].get_markerfacecolor() == "white"
     assert "lpd over NNGP" in figure.axes[1].get_xlabel()
     assert figure.legends[0].get_texts()[-1].get_text() == "not reliable"
@@ -41,17 +42,17 @@ def test_curve_divides_by_the_rows_added():
         },
         index=[10, 15],
     )  # fmt: skip
-    (bars,) = plot_evidence_curve(table, "NNGP").axes[0].containers
+    (bars,) = plot_evidence_curve(table, "NNGP", "infinite width").axes[0].containers
     assert bars.lines[0].get_xdata().tolist() == [5.0, 12.5]
     assert bars.lines[0].get_ydata().tolist() == [2.0, 2.0]
 
 
 def test_a_panel_for_every_prior():
-    one = Prediction("NNGP", np.zeros(5), np.ones(5), False)
+    one = Prediction("NNGP", np.zeros(5), np.ones(5), "infinite width")
     figure = plot_predictions(np.arange(5.0), [one] * 4)
     assert [ax.get_visible() for ax in figure.axes] == [True] * 4 + [False] * 2
     groups = pd.DataFrame({"confidence": [0.6, 0.9], "rate": [0.5, 0.9], "rate_se": [0.1, 0.1]})
-    assert plot_calibration([Calibration("NNGP", groups, False)]).axes[0].get_title() == "NNGP"
+    assert plot_calibration([Calibration("NNGP", groups, "infinite width")]).axes[0].get_title() == "NNGP"
 
 
 def test_features_with_and_without_the_uses_of_neurons():
@@ -66,7 +67,7 @@ def test_features_with_and_without_the_uses_of_neurons():
 def test_the_page_shows_what_it_is_given(table, tmp_path):
     rest = ("log_bayes_factor", "probability", "lpd_test", "lpd_test_se", "rmse", "feature_information", "seconds")
     page = Page(
-        verdict={"outcome": "undecided", "reasons": ("too few data",), "network": ""},
+        verdict={"outcome": "undecided", "reasons": ("too few data",), "network": "", "rung": ""},
         table=[{"prior": name, **row, **dict.fromkeys(rest, 1.0)} for name, row in table.iterrows()],
         reasons=[("network", "R-hat is 1.2")],
         code_lengths=["frozen"],

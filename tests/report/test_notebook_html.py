@@ -1,11 +1,14 @@
 """What a notebook shows of results: well-formed, escaped, the same numbers as the text."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
 import bayes_nn as bnn
+from bayes_nn.runtime.diagnostic_codes import codes_in
+from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 
 
 class Text(HTMLParser):
@@ -63,6 +66,35 @@ def test_a_posterior_shows_what_is_known_without_computing(result):
     text = shown(posterior)
     for part in ("20 rows", "Gaussian", "exact", posterior.convergence.outcome, f"{posterior.log_evidence.value:.3f}"):
         assert part in text
+
+
+def test_what_carries_a_code_has_its_paragraph_once(result):
+    """The one of the page and of ``docs/diagnostics.md``; what carries none has none."""
+    coded = "islands disagree [B201]", "R-hat 1.2 [B101]"
+    row = replace(result.rows[0], reasons=coded)
+    doubtful = replace(result, rows=[row, *result.rows[1:]])
+    verdict = replace(result.verdict, reasons=coded)
+    evidence = bnn.Evidence(-1.0, 0.25, "smc", reliable=False, reasons=coded)
+    for one in (doubtful, verdict, evidence):
+        text = shown(one)
+        assert all(text.count(PARAGRAPHS[code]) == 1 for code in ("B101", "B201"))
+        assert sum(text.count(paragraph) for paragraph in PARAGRAPHS.values()) == 2
+    assert not any(paragraph in shown(result) for paragraph in PARAGRAPHS.values())
+
+
+def test_a_posterior_has_the_paragraphs_of_its_warning(small_data):
+    """Two chains of eight draws are too few, and say so."""
+    few = bnn.inference.HMC(chains=2, warmup=10, draws=8)
+    with pytest.warns(bnn.ConvergenceWarning) as warned:
+        posterior = bnn.fit(bnn.priors.NNGP(bnn.mlp(1, weight_std=1.4)), *small_data, sampler=few, progress=False)
+    codes = codes_in(str(one.message) for one in warned)
+    assert "B102" in codes
+    assert codes == sorted({code for one in warned for code in one.message.codes})
+    text = shown(posterior)
+    for code in codes:
+        assert any(f'bayes_nn.what_to_do("{code}")' in str(one.message) for one in warned)
+        assert PARAGRAPHS[code] in text
+        assert bnn.what_to_do(code).endswith(PARAGRAPHS[code])
 
 
 def test_an_evidence_says_why_it_is_not_reliable():

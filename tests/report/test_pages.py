@@ -7,7 +7,7 @@ import arviz as az
 import pytest
 
 import bayes_nn as bnn
-from bayes_nn.inference.report.fit_section import pictures_of
+from bayes_nn.inference.report.diagnostic_plots import pictures_of
 from bayes_nn.runtime.diagnostic_codes import codes_in
 from bayes_nn.runtime.diagnostic_paragraphs import PARAGRAPHS
 
@@ -95,11 +95,15 @@ def test_every_section_is_there_for_every_fit(written, kind, regression, labels)
         assert all(section in text for section in SECTIONS), name
         assert "failed on this fit" not in text, re.findall(r".*failed on this fit.*", text)
     samplers = {posterior.sampler for posterior in result.posteriors.values()}
-    assert samplers == ({"smc"} if kind == "labels" else {"smc", "replica_exchange", "hmc", "exact"})
+    assert samplers == (
+        {"smc"} if kind == "labels" else {"smc", "replica_exchange", "hmc", "exact", "adaptive_importance"}
+    )
     for name, posterior in result.posteriors.items():
         text = page.fits[name]
         assert ("swap rates" in text) == (posterior.sampler == "replica_exchange")
-        assert ("step sizes" in text) == (posterior.sampler != "exact")
+        weighted = posterior.sampler == "adaptive_importance"
+        assert ("step sizes" in text) == (posterior.sampler != "exact" and not weighted)
+        assert ("Pareto k" in text.partition("Summary")[0]) == ("log evidence of chains" in text) == weighted
         assert ("log evidence of islands" in text) == (posterior.sampler == "smc")
         assert ("log evidence of systems" in text) == (posterior.sampler == "replica_exchange")
         assert ("acceptance of chains" in text) == (posterior.sampler != "exact")

@@ -69,7 +69,7 @@ def test_the_place_is_where_most_swaps_fail_for_a_given_factor_of_tempering(post
         "rejection": [0.9, 0.2, 0.5, 0.4, 0.6],
         "expected_log_likelihood": [[-1e9, -50.0, -40.0, -30.0, -10.0, -8.0]],
     }
-    figure = plot_tempering(details, "network", learns_features=True)
+    figure = plot_tempering(details, "network", "hidden features")
     barrier = panel(figure, "local barrier")
     assert "features form here" in barrier.texts[0].get_text()
     assert barrier.get_lines()[0].get_xdata()[0] == pytest.approx(np.sqrt(0.1 * 0.2))

@@ -7,9 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-#: Colours of priors whose features the data update, and of all others.
-LEARNT, NOT_LEARNT = "#c44e1b", "#2b6a99"
-
 
 class Plot(Figure):
     """A figure that a notebook shows by itself, whatever Matplotlib's backend.
@@ -25,9 +22,14 @@ class Plot(Figure):
         return buffer.getvalue()
 
 
-def colour_of(learns_features: bool) -> str:
-    """The colour of a prior."""
-    return LEARNT if learns_features else NOT_LEARNT
+def marker_and_line(place: int) -> tuple[str, str]:
+    """What tells lines of one colour apart: a marker and a style of line.
+
+    Example:
+        >>> marker_and_line(0), marker_and_line(1)
+        (('o', '-'), ('s', '--'))
+    """
+    return "osD^vP*X"[place % 8], ("-", "--", ":", "-.")[place % 4]
 
 
 def hide_spines(ax: Axes, *sides: str) -> None:
@@ -36,7 +38,9 @@ def hide_spines(ax: Axes, *sides: str) -> None:
 
 
 def as_data_uri(figure: Figure, dpi: int) -> str:
-    """A figure as a PNG of at most 128 colours in a data URI.
+    """A figure as a PNG of at most 128 colours, as far apart as can be, in a data URI.
+
+    Colours of rungs stay as they are: the usual choice, by how often a colour occurs, would give them to heat maps.
 
     Args:
         figure: to be shown.
@@ -48,6 +52,6 @@ def as_data_uri(figure: Figure, dpi: int) -> str:
     """
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.08)
-    image = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    image = Image.open(drawn).convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(small, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")

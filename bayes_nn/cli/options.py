@@ -82,6 +82,7 @@ PRIORS: "dict[str, Callable[[bnn.Serial, int], bnn.priors.Prior]]" = {
 LIKELIHOODS = {
     "gaussian": "Gaussian",
     "student-t": "StudentTNoise",
+    "heteroscedastic": "HeteroscedasticNoise",
     "poisson": "Poisson",
     "bernoulli": "Bernoulli",
     "categorical": "Categorical",

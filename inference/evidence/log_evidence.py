@@ -22,7 +22,7 @@ from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_a
 from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.problem_of import problem_of
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE
-from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
+from bayes_nn.inference.sampling.few_latents.trusted_evidence import trusted_evidence
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.progress import Report, progress_bar
@@ -76,8 +76,9 @@ def log_evidence(
             a distribution fitted to the posterior; few latents), ``"importance"`` (draws from the prior; few data or
             wide networks), ``"nested"`` (nested slice sampling; at most 100 latents), ``"quadrature"`` (a grid;
             at most 3 latents), ``"laplace"`` (one peak only, an approximation without an error bar, never
-            ``reliable``), or None for the sensible one: exact without latents, quadrature where there are at most 3
-            and it is reliable, else SMC.
+            ``reliable``), or None for the sensible one: exact without latents, quadrature where there are at most 3,
+            adaptive importance sampling where there are at most 20 and each is a scale, and SMC where there are more or
+            these do not trust themselves.
         likelihood: ``Gaussian()`` when left out.
         standardize: as in :func:`bayes_nn.fit`.
         key: a JAX key or an integer seed.
@@ -114,7 +115,7 @@ def log_evidence(
     problem = problem_of(prior, Dataset.of(X, y, checked_likelihood(likelihood), standardize, duplicates))
     with progress_bar(f"evidence of {prior.name}", enabled=progress) as report:
         if method is None and sampler is None:
-            found = quadrature_where_reliable(problem, key, report, max_seconds)
+            found = trusted_evidence(problem, key, tolerance, max_seconds, report)
             if found is not None:
                 return found
         return estimate(problem, estimator, key, tolerance, max_seconds, report)

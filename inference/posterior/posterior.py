@@ -31,7 +31,7 @@ from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
 from bayes_nn.inference.report.fit_section import FitSection
 from bayes_nn.inference.report.notebook import as_pairs, as_paragraphs
 from bayes_nn.inference.report.page import write_fit_report
-from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
+from bayes_nn.inference.sampling.few_latents.trusted_evidence import trusted_evidence
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.memory import refuse_beyond_memory
 from bayes_nn.runtime.progress import progress_bar
@@ -74,9 +74,9 @@ class Posterior(Draws):
     def log_evidence(self) -> Evidence:
         """log p(y) in nats, for y on the scale the model sees (standardised by default).
 
-        After Markov chains, which do not estimate it, the first call integrates over a grid where there are at most 3
-        latents, else it runs SMC on the same prior and data until the standard error is below 0.1 nats, or for about
-        ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
+        After Markov chains, which do not estimate it, the first call integrates over a grid or by weighted draws where
+        latents are few, else it runs SMC on the same prior and data until the standard error is below 0.1 nats, or for
+        about ten minutes; :func:`bayes_nn.inference.log_evidence` has choices.
         """
         if self.sampler_evidence is not None:
             return self.sampler_evidence
@@ -84,9 +84,9 @@ class Posterior(Draws):
             return exact_evidence(self.problem)
         settings, key = SMC(), jax.random.fold_in(self.key, 2)
         with progress_bar(f"evidence of {self.prior.name}") as report:
-            by_quadrature = quadrature_where_reliable(self.problem, key, report, MAX_SECONDS)
-            if by_quadrature is not None:
-                return by_quadrature
+            trusted = trusted_evidence(self.problem, key, TOLERANCE, MAX_SECONDS, report)
+            if trusted is not None:
+                return trusted
             found = repeat_estimates(
                 lambda key, effort, report: settings.estimate(self.problem, key, effort, report),
                 settings.name,

@@ -229,7 +229,7 @@ BAD = {
     "unknown likelihood": (["fit", "FILE", "--target", "price", "--likelihood", "gamma"], "unknown likelihood 'gamma'"),
     "noise where there is none": (
         ["fit", "FILE", "--target", "price", "--likelihood", "poisson", "--noise-std", "0.3"],
-        "--noise-std belongs to --likelihood gaussian or student-t",
+        "--noise-std belongs to --likelihood gaussian or student-t or heteroscedastic",
     ),
     "missing file": (["compare", "nowhere.csv"], "there is no file nowhere.csv"),
     "missing target": (

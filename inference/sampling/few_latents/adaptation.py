@@ -19,7 +19,7 @@ FIRST, LATER, EFFECTIVE = 512, 256, 128.0
 #: Effective draws for every latent with which the fit is good enough.
 EFFECTIVE_PER_LATENT = 50.0
 #: Proposals after which no more are fitted.
-MOST_PROPOSALS = 20
+MOST_PROPOSALS = 40
 
 
 class Adapted(NamedTuple):

@@ -78,8 +78,12 @@ def compare_by_loo(
 
 
 def _loo(record: xr.DataTree) -> Any:
-    """With the efficiency of the draws that were kept, which the thinned ones cannot fall below."""
-    kept = record["log_likelihood"]
+    """With the efficiency of the draws that were kept, which the thinned ones cannot fall below.
+
+    Where densities with f integrated out are known, it is of these.
+    """
+    kept = record["leave_one_out" if "leave_one_out" in record else "log_likelihood"].to_dataset()
+    record = xr.DataTree.from_dict({"posterior": record["posterior"].to_dataset(), "log_likelihood": kept})
     draws = kept.sizes["chain"] * kept.sizes["draw"]
     ess = az.ess(record["posterior"].to_dataset(), method="mean")
     mean = float(np.nanmean([float(one) for one in ess.data_vars.values()]))

@@ -1,18 +1,25 @@
 """What is kept of a fit for diagnostics: draws of few numbers, and thinned ones of every row, as a small DataTree."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Array, Float
 
 from bayes_nn.inference.posterior.convergence import Convergence
 from bayes_nn.inference.posterior.datatree import given_f
-from bayes_nn.inference.posterior.draws import Draws
+from bayes_nn.inference.posterior.draws import Draws, for_all_draws
+from bayes_nn.inference.problem.collapsed import CollapsedProblem
 
 #: Most draws of all chains together of hyperparameters, watched functions and the sampler's statistics, and of what
 #: there is for every row of the data.
 MOST_DRAWS, MOST_DRAWS_OF_ROWS = 4000, 1000
 #: Most rows whose log likelihood and replicates are kept, inputs at which f is watched, and hyperparameters.
 MOST_ROWS, WATCHED, MOST_HYPERPARAMETERS = 500, 6, 30
+#: Most rows and draws for densities of every row given the others, each of which factorises a matrix for all rows.
+MOST_ROWS_LEFT_OUT, MOST_DRAWS_LEFT_OUT = 1000, 400
+#: Nats by which densities are told apart where nothing is inferred: ArviZ refuses weights that are all equal.
+APART = 1e-5
 #: The log likelihood among the watched quantities.
 LOG_LIKELIHOOD = "log p(y|z)"
 
@@ -22,7 +29,8 @@ def fit_record(posterior: Draws, convergence: Convergence) -> xr.DataTree:
 
     Groups: ``posterior`` (every hyperparameter, f at up to 6 training inputs on the model's scale and the log
     likelihood, each a variable of its own), ``sample_stats``, ``log_likelihood``, ``posterior_predictive`` and
-    ``observed_data`` of up to 500 rows, evenly spread, on the user's scale. Draws are thinned evenly.
+    ``observed_data`` of up to 500 rows, evenly spread, on the user's scale; where f is integrated out also
+    ``leave_one_out``, the log densities of these rows given all others and z. Draws are thinned evenly.
 
     Args:
         posterior: the draws.
@@ -33,7 +41,7 @@ def fit_record(posterior: Draws, convergence: Convergence) -> xr.DataTree:
     stats = {name: _variable(_thin(one, MOST_DRAWS)) for name, one in posterior.sample_stats.items()}
     if stats:
         groups["sample_stats"] = xr.Dataset(stats)
-    groups |= _of_rows(posterior)
+    groups |= _of_rows(posterior) | _left_out(posterior)
     tree = xr.DataTree.from_dict({name: _numbered(group) for name, group in groups.items()})
     rows = groups["observed_data"].sizes["row"]
     tree.attrs = {
@@ -84,6 +92,33 @@ def _of_rows(posterior: Draws) -> dict[str, xr.Dataset]:
         dims = ("chain", "draw", *_row_dims(values[0, 0]))
         found[name] = xr.Dataset({"y": (dims, _small(values[:, :, rows]))})
     return found
+
+
+def _left_out(posterior: Draws) -> dict[str, xr.Dataset]:
+    """``log p(y_i | y_-i, z)`` of some rows, where f is integrated out and the rows are not too many.
+
+    Weights over z are light in the tail, those over f are not (Vehtari et al. 2016, JMLR 17, section 3.6): given the f
+    of a kernel with little noise, leave-one-out estimates are too high, by tens of nats.
+    """
+    problem = posterior.problem
+    if not isinstance(problem, CollapsedProblem) or not problem.likelihood.conjugate:
+        return {}
+    if len(problem.X) > MOST_ROWS_LEFT_OUT:
+        return {}
+    values = {name: _thin(value, MOST_DRAWS_LEFT_OUT) for name, value in posterior.values.items()}
+    chains, draws = posterior.shape if not values else next(iter(values.values())).shape[:2]
+    own = {name: value.reshape(chains * draws, *value.shape[2:]) for name, value in values.items()}
+    found = for_all_draws(problem, None, own, posterior.key, chains * draws, _given_the_others)
+    if not values:
+        found = found + APART * np.random.default_rng(0).normal(size=found.shape)
+    found = found.reshape(chains, draws, -1) - np.log(posterior.dataset.scale.y_std).sum()
+    rows = _spread(found.shape[2], MOST_ROWS)
+    return {"leave_one_out": xr.Dataset({"y": (("chain", "draw", "row"), _small(found[:, :, rows]))})}
+
+
+def _given_the_others(problem: CollapsedProblem, _: None, values: dict[str, Array], key: Array) -> Float[Array, " N"]:
+    everything = jnp.ones(len(problem.X))
+    return problem.process(values).leave_one_out(problem.Y, problem.noise_variance(values), everything)
 
 
 def _row_dims(of_rows: np.ndarray) -> tuple[str, ...]:

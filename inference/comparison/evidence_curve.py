@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -30,7 +30,7 @@ from bayes_nn.inference.problem.partly_observed import PartlyObserved
 from bayes_nn.inference.problem.problem_of import problem_of
 from bayes_nn.inference.report.evidence_plot import plot_evidence_curve
 from bayes_nn.inference.sampling.smc import SMC
-from bayes_nn.priors.prior import Prior
+from bayes_nn.priors.prior import RUNG_NAMES, Prior
 from bayes_nn.runtime.progress import progress_bar
 from bayes_nn.runtime.random_keys import checked_key
 
@@ -71,7 +71,7 @@ class EvidenceCurve:
     reasons: tuple[str, ...] = ()
     exact: bool = False
     method: str = "smc"
-    rung: str = "no rung"
+    rung: str = RUNG_NAMES[None]
 
     def conditional(self, first: int, last: int | None = None) -> Evidence:
         """Conditional evidence ``log p(y_(first+1..last) | y_(1..first))``, nats (Lotfi et al. 2022, arXiv:2202.11678).
@@ -193,8 +193,8 @@ def evidence_curve(
         increments = np.diff([one.value for one in values])[:, None]
         nothing = jnp.zeros((1, 1, 0))
         loo = tuple(leave_one_out(part, nothing, size) for part, size in zip(parts[1:], stops, strict=True))
-        exactly = EvidenceCurve(prior.name, stops, increments, 0.0 * increments, loo, exact=True, rung=prior.rung_name)
-        return replace(exactly, method=values[-1].method)
+        known: Any = {"method": values[-1].method, "rung": prior.rung_name}
+        return EvidenceCurve(prior.name, stops, increments, 0.0 * increments, loo, exact=True, **known)
     settings = sampler or SMC()
     begin, end = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
     paths = [DataTempering(pair, begin, end) for pair in itertools.pairwise(parts)]

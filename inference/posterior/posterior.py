@@ -221,7 +221,7 @@ class Posterior(Draws):
         """
         return write_fit_report(self._section, Path(path))
 
-    @property
+    @cached_property
     def _section(self) -> FitSection:
         """What pages and plots show of the draws."""
         evidence = self.sampler_evidence

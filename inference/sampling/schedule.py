@@ -77,15 +77,12 @@ def run_pilot(
         stride: only every so-many-th island runs.
         moves: the part of the accepted moves that is made.
     """
-    stages_visited: list[tuple[Stage, np.ndarray]] = []
-    visited: list[float] = []
-    remembered: list[np.ndarray] = []
+    visited: list[tuple[Stage, np.ndarray, np.ndarray]] = []
+    apart = max(settings.particles // REMEMBERED, 1)
 
     def remember(islands: Island) -> None:
-        stages_visited.append(jax.tree.map(lambda leaf: np.array(leaf)[::stride], (islands.stage, islands.acceptance)))
-        visited.append(float(np.mean(np.asarray(islands.tempering)[::stride])))
-        apart = max(settings.particles // REMEMBERED, 1)
-        remembered.append(np.array(islands.particles.u)[::stride, ::apart][:, :REMEMBERED])
+        own = islands.stage, islands.acceptance, islands.particles.u[:, ::apart][:, :REMEMBERED]
+        visited.append(jax.tree.map(lambda leaf: np.array(leaf)[::stride], own))
 
     run = run_smc(
         problem,
@@ -96,7 +93,9 @@ def run_pilot(
         stride=stride,
     )
     # At the first visit particles have not been moved; a pilot that ends there leaves nothing better.
-    stages, acceptance = jax.tree.map(lambda *leaves: np.stack(leaves), *(stages_visited[1:] or stages_visited))
+    everywhere = jax.tree.map(lambda *leaves: np.stack(leaves), *visited)
+    first = min(1, len(visited) - 1)
+    stages, acceptance, _ = jax.tree.map(lambda leaf: leaf[first:], everywhere)
     steps = np.sum(stages.tempering < 1.0, axis=0)
     finest = int(np.argmax(steps))
     schedule, acceptance = jax.tree.map(lambda leaf: leaf[: steps[finest] + 1, finest], (stages, acceptance))
@@ -116,8 +115,8 @@ def run_pilot(
         details["gradient_evaluations"],
         reasons,
         run.path,
-        np.array(visited),
-        np.stack(remembered),
+        everywhere[0].tempering.mean(axis=1),
+        everywhere[2],
     )
 
 

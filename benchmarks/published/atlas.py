@@ -63,6 +63,7 @@ def main():
     parser.add_argument("--activations", default="relu,erf")
     parser.add_argument("--sets", help="names, separated by commas; all when left out")
     parser.add_argument("--rows", type=int, default=1000, help="of a data set at most")
+    parser.add_argument("--splits", type=int, help="random splits, in place of five folds")
     parser.add_argument("--max-seconds", type=float, default=120.0, help="that a fit may take")
     parser.add_argument("--seconds", type=float, help="after which the run stops")
     parser.add_argument("--workers", type=int)
@@ -76,7 +77,7 @@ def main():
     nets = [bnn.mlp(depth, activation) for depth in given.depths for activation in given.activations.split(",")]
     began = time.perf_counter()
     found = inference.atlas(
-        sets, nets, given.widths, given.out, rows=given.rows, max_seconds=given.max_seconds,
+        sets, nets, given.widths, given.out, rows=given.rows, splits=given.splits, max_seconds=given.max_seconds,
         seed=given.seed, workers=given.workers, seconds=given.seconds,
     )  # fmt: skip
     print(found)

@@ -38,10 +38,10 @@ class Atlas:
     Attributes:
         folder: of the atlas.
         table: a row for each data set, architecture and width that is done or failed. Columns: set, architecture,
-            width, rows, inputs, likelihood; outcome, rung and explained_by, as the :class:`bayes_nn.Verdict` has them;
-            the columns of the table of a :class:`Sweep`; log_e_value and nats_on_shape, nats; network_log_evidence;
-            seconds, of all fits; error, one line on why there is no outcome, else empty; cell, its identity, and
-            rows_before, rows that the data set had before it was cut.
+            width, rows, inputs, likelihood, tested_on; outcome, rung and explained_by, as the
+            :class:`bayes_nn.Verdict` has them; the columns of the table of a :class:`Sweep`; log_e_value and
+            nats_on_shape, nats; network_log_evidence; seconds, of all fits; error, one line on why there is no outcome,
+            else empty; cell, its identity, and rows_before, rows that the data set had before it was cut.
         not_done: names of the cells that were asked for and are not done; empty for an atlas that was read back.
 
     Example:
@@ -125,6 +125,7 @@ def atlas(
     *,
     rows: int = 1000,
     candidates: Callable[[Serial, int], Sequence[Prior]] = ladder,
+    splits: int | None = None,
     sampler: SMC | SMCFirst | None = None,
     max_seconds: float = 120.0,
     seed: int = 0,
@@ -135,11 +136,11 @@ def atlas(
 ) -> Atlas:
     """Ask of many data sets, at several architectures and widths, what explains the network's gain.
 
-    Every data set, architecture and width is a cell: a comparison by five folds, computed by one worker with a
-    checkpoint of its own and written to the folder when it is done. Workers may die, and the run may be stopped and
-    started again, here or on another machine that sees the folder: what is done is never done twice, and what is under
-    way goes on. A cell's numbers depend on its data, architecture, width, settings and ``seed``, and on nothing else.
-    All data sets are compared at the first width before any is at the next. A cell that fails has the error in its row,
+    Every data set, architecture and width is a cell: a comparison, by five folds unless told otherwise, computed by one
+    worker with a checkpoint of its own and written to the folder when it is done. Workers may die, and the run may be
+    stopped and started again, here or on another machine that sees the folder: what is done is never done twice, and
+    what is under way goes on. A cell's numbers depend on its data, architecture, width, settings and ``seed``, and on
+    nothing else. All data sets are compared at the first width before any is at the next. A cell that fails has the error in its row,
     and is tried again by the next run.
 
     Args:
@@ -149,6 +150,8 @@ def atlas(
         folder: where to write; workers on other machines must see it under the same path.
         rows: of a data set at most; of a larger one as many are drawn at random.
         candidates: the priors of an architecture and a width.
+        splits: a number of random splits with a fifth of the rows held out, the same for all cells of a data set; five
+            folds when left out. One split takes a fifth of the time, and says less about other training sets.
         sampler: as in :func:`bayes_nn.compare`.
         max_seconds: as in :func:`bayes_nn.compare`.
         seed: of every random choice.
@@ -181,11 +184,13 @@ def atlas(
             f"an atlas needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}"
         )
     cells = [
-        Cell(table, name, net, width, list(chosen_candidates(candidates(net, width)).values()), settings, seed)
+        Cell(table, name, net, width, list(chosen_candidates(candidates(net, width)).values()), settings, splits, seed)
         for width in sizes
         for name, net in named.items()
         for table in tables
     ]
+    for cell in cells[: len(tables)]:
+        cell.row_pairs()  # refuses what is no number of splits
     kept = Folder(Path(folder).absolute())
     check_writable(kept.path)
     if client is not None:

@@ -10,7 +10,7 @@ from bayes_nn.architecture.serial import Serial
 from bayes_nn.inference.atlases.data_set import Table
 from bayes_nn.inference.comparison.compare import compare
 from bayes_nn.inference.comparison.result import Comparison
-from bayes_nn.inference.comparison.splits import folds
+from bayes_nn.inference.comparison.splits import FOLDS, RowPair, folds, random_splits
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.priors.prior import Prior
@@ -28,6 +28,7 @@ class Cell:
         width: of its hidden layers.
         candidates: the priors that are compared.
         sampler: settings.
+        splits: a number of random splits; None for folds.
         seed: of the atlas.
     """
 
@@ -37,6 +38,7 @@ class Cell:
     width: int
     candidates: Sequence[Prior]
     sampler: SMC | SMCFirst
+    splits: int | None
     seed: int
 
     @cached_property
@@ -57,6 +59,7 @@ class Cell:
                     "width": self.width,
                     "candidates": named,
                     "sampler": self.sampler,
+                    "splits": self.splits,
                     "seed": self.seed,
                 }
             )[:16]
@@ -78,10 +81,22 @@ class Cell:
             "rows": len(self.table.X),
             "inputs": int(self.table.X[0].size),
             "likelihood": type(self.table.likelihood).__name__,
+            "tested_on": f"{FOLDS} folds" if self.splits is None else f"random splits: {self.splits}",
         }
 
+    def row_pairs(self) -> list[RowPair]:
+        """Training and test rows of every fold or split, the same for all cells of a data set.
+
+        Raises:
+            ValueError: for what is no number of splits.
+        """
+        table = self.table
+        digest = hashlib.sha256(f"{table.name} {table.digest} {self.seed}".encode()).hexdigest()
+        rows, own_seed = len(table.X), int(digest[:16], 16)
+        return folds(rows, own_seed) if self.splits is None else random_splits(rows, self.splits, own_seed)
+
     def compare(self, checkpoint: Any) -> Comparison:
-        """The comparison, by five folds, which are the same for all cells of a data set.
+        """The comparison.
 
         Args:
             checkpoint: folder of its state.
@@ -90,14 +105,13 @@ class Cell:
             ValueError: as :func:`bayes_nn.compare`.
         """
         table = self.table
-        own = hashlib.sha256(f"{table.name} {table.digest} {self.seed}".encode()).hexdigest()
         found = compare(
             self.candidates,
             table.X,
             table.y,
             key=int(self.identity, 16),
             likelihood=table.likelihood,
-            splits=folds(len(table.X), int(own[:16], 16)),
+            splits=self.row_pairs(),
             sampler=self.sampler,  # type: ignore[arg-type]
             duplicates=table.duplicates,
             checkpoint=checkpoint,

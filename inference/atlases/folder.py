@@ -18,13 +18,14 @@ from bayes_nn.inference.comparison.sweep import numbers_of_verdict
 from bayes_nn.runtime.sealed_file import PARTIAL, read_sealed, write_file, write_sealed
 
 #: Of a row's seal, and of its layout, raised whenever that changes.
-KIND, LAYOUT = "row", 1
+KIND, LAYOUT = "row", 2
 #: Columns that rows are sorted by, and all columns.
 ORDER = ["set", "architecture", "width", "cell"]
 COLUMNS = [
-    *ORDER[:3], "rows", "inputs", "likelihood", "outcome", "rung", "explained_by", "gain", "gain_se", "gain_over_best",
-    "gain_over_best_se", "log_bayes_factor", "mcse", "log_e_value", "feature_information", "feature_information_mcse",
-    "nats_on_shape", "network_log_evidence", "reliable", "seconds", "error", "cell", "rows_before",
+    *ORDER[:3], "rows", "inputs", "likelihood", "tested_on", "outcome", "rung", "explained_by", "gain", "gain_se",
+    "gain_over_best", "gain_over_best_se", "log_bayes_factor", "mcse", "log_e_value", "feature_information",
+    "feature_information_mcse", "nats_on_shape", "network_log_evidence", "reliable", "seconds", "error", "cell",
+    "rows_before",
 ]  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def write_atlas_page(table: pd.DataFrame, outcomes: pd.Series, not_done: Sequenc
         "not_done": not_done,
         "picture": as_data_uri(figure, 110),
         "most_rows": int(done.rows.max()),
+        "tested_on": " or ".join(sorted(set(done.tested_on))),
         "headings": list(HEADINGS.values()),
         "rows": [[_shown(row, column) for column in HEADINGS] for row in done.to_dict("records")],
         "failures": [f"{row.set}, {row.architecture}, width={row.width}: {row.error}" for row in failed.itertuples()],

@@ -62,7 +62,7 @@ def undisturbed(tmp_path_factory):
     """Both cells with a network, computed here in the other order, one after the other."""
     folder = Folder(tmp_path_factory.mktemp("undisturbed"))
     for table in checked_tables([data_set("slope"), data_set("sine")], 1000, 0):
-        cell = Cell(table, NET.name, NET, 3, with_network(NET, 3), FEW, 0)
+        cell = Cell(table, NET.name, NET, 3, with_network(NET, 3), FEW, None, 0)
         assert run_cell(CellTask(cell, folder)) == DONE
     return bnn.load(folder.path)
 
@@ -85,15 +85,28 @@ def test_rows_are_verdicts_on_five_folds(undisturbed):
 
 def test_folds_are_those_of_the_data_set_and_seeds_those_of_the_cell():
     table, other = checked_tables([data_set("sine"), data_set("slope")], 1000, 0)
-    cells = [Cell(table, "", NET, width, exact(NET, width), FEW, seed) for width, seed in ((3, 0), (4, 0), (3, 1))]
-    cells.append(Cell(other, "", NET, 3, exact(NET, 3), FEW, 0))
-    cells.append(Cell(table, "", bnn.mlp(1, "relu", 1.5, 0.1), 3, exact(NET, 3), FEW, 0))
-    cells.append(Cell(table, "", NET, 3, exact(NET, 3), inference.SMC(particles=17, islands=2), 0))
+    cells = [
+        Cell(table, "", NET, width, exact(NET, width), FEW, None, seed) for width, seed in ((3, 0), (4, 0), (3, 1))
+    ]
+    cells.append(Cell(other, "", NET, 3, exact(NET, 3), FEW, None, 0))
+    cells.append(Cell(table, "", bnn.mlp(1, "relu", 1.5, 0.1), 3, exact(NET, 3), FEW, None, 0))
+    cells.append(Cell(table, "", NET, 3, exact(NET, 3), inference.SMC(particles=17, islands=2), None, 0))
+    cells.append(Cell(table, "", NET, 3, exact(NET, 3), FEW, 1, 0))
     assert len({cell.identity for cell in cells}) == len(cells)
-    assert Cell(table, "called otherwise", NET, 3, exact(NET, 3), FEW, 0).identity == cells[0].identity
+    assert Cell(table, "called otherwise", NET, 3, exact(NET, 3), FEW, None, 0).identity == cells[0].identity
     found = [cell.compare(None) for cell in cells[:2]]
     assert all(np.array_equal(a, b) for a, b in zip(found[0].y_test, found[1].y_test, strict=True))
     assert found[0].provenance["seed"] != found[1].provenance["seed"]
+    (split,) = cells[-1].compare(None).y_test
+    assert len(split) == 6
+    assert np.isin(split, frame("sine")["y"]).all()
+
+
+def test_splits_that_cannot_be_are_refused_before_any_work(tmp_path):
+    for splits in (0, 1.5, True):
+        with pytest.raises(ValueError, match="splits must be"):
+            inference.atlas([data_set("sine")], NET, [3], tmp_path / "atlas", splits=splits)
+    assert not (tmp_path / "atlas").exists()
 
 
 def test_a_comparison_and_its_file_are_the_same_with_a_client(client, tmp_path):
@@ -237,7 +250,7 @@ def test_no_cell_is_begun_when_the_time_is_over(client, tmp_path):
 
 def test_a_cell_that_another_process_has_is_left_to_it(tmp_path):
     (table,) = checked_tables([data_set("sine")], 1000, 0)
-    cell, folder = Cell(table, NET.name, NET, 3, exact(NET, 3), FEW, 0), Folder(tmp_path)
+    cell, folder = Cell(table, NET.name, NET, 3, exact(NET, 3), FEW, None, 0), Folder(tmp_path)
     with locked(folder.running(cell.identity)):
         assert run_cell(CellTask(cell, folder)) == ELSEWHERE
     assert not folder.row(cell.identity)

@@ -140,8 +140,8 @@ def atlas(
     worker with a checkpoint of its own and written to the folder when it is done. Workers may die, and the run may be
     stopped and started again, here or on another machine that sees the folder: what is done is never done twice, and
     what is under way goes on. A cell's numbers depend on its data, architecture, width, settings and ``seed``, and on
-    nothing else. All data sets are compared at the first width before any is at the next. A cell that fails has the error in its row,
-    and is tried again by the next run.
+    nothing else. All data sets are compared at the first width before any is at the next. A cell that fails has the
+    error in its row, and is tried again by the next run.
 
     Args:
         sets: names of bundled data sets (``tasks.bundled.BUNDLED``), or :class:`DataSet`.

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 import bayes_nn as bnn
 from bayes_nn import inference, priors
 from bayes_nn.data.scores import paired_difference
+from bayes_nn.inference.comparison.splits import folds
 from bayes_nn.inference.problem.monte_carlo_errors import error_of_mean_density
 from bayes_nn.inference.verdict.short_names import short_names
 
@@ -145,6 +146,16 @@ def test_five_folds_where_no_test_data_are_given(small_data):
     np.testing.assert_allclose(tested, np.sort(small_data[1]))
     few = bnn.compare([priors.NNGP(NET)], small_data[0][:9], small_data[1][:9], likelihood=bnn.Gaussian(0.3))
     assert few.rows[0].lpd_test == []
+
+
+@pytest.mark.parametrize("rows", [10, 11, 14, 43, 100])
+def test_folds_test_on_every_row_once_and_train_on_equally_many(rows):
+    """So that all folds run the same compiled programs; a fold trains on no row that it is tested on."""
+    pairs = folds(rows, 3)
+    assert sorted(np.concatenate([test for _, test in pairs]).tolist()) == list(range(rows))
+    assert {len(train) for train, _ in pairs} == {rows - -(-rows // 5)}
+    for train, test in pairs:
+        assert len(set(train.tolist()) | set(test.tolist())) == len(train) + len(test)
 
 
 def test_monte_carlo_error_of_the_mean_density_by_leaving_out_chains():

@@ -6,6 +6,7 @@
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def modules():
 MODULES = modules()
 
 
+@cache
 def imports(name):
     """Modules of the package that a module imports, wherever in the file."""
     found = set()

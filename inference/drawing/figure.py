@@ -3,9 +3,14 @@
 import base64
 import io
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageChops, ImageOps
+
+#: White around a picture on a page, in inches.
+MARGIN = 0.08
 
 
 class Plot(Figure):
@@ -38,20 +43,25 @@ def hide_spines(ax: Axes, *sides: str) -> None:
 
 
 def as_data_uri(figure: Figure, dpi: int) -> str:
-    """A figure as a PNG of at most 128 colours, as far apart as can be, in a data URI.
+    """A figure as a PNG of at most 128 colours, as far apart as can be, cropped to what is drawn, in a data URI.
 
     Colours of rungs stay as they are: the usual choice, by how often a colour occurs, would give them to heat maps.
 
     Args:
-        figure: to be shown.
+        figure: to be shown; nothing of it may lie outside its canvas.
         dpi: dots per inch.
 
     Example:
         >>> as_data_uri(Figure(figsize=(1.0, 1.0)), 50)[:22]
         'data:image/png;base64,'
     """
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.08)
-    image = Image.open(drawn).convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    figure.set(dpi=dpi, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once; ``savefig`` draws twice, to know the margins before it crops them
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    inside = ImageChops.invert(drawn).getbbox() or (0, 0, *drawn.size)
+    image = ImageOps.expand(drawn.crop(inside), border=round(MARGIN * dpi), fill="white")
+    small = io.BytesIO()
+    image = image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(small, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")

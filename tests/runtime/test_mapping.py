@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bayes_nn as bnn
+from bayes_nn.runtime.environment import QUICK_COMPILATION
 from bayes_nn.runtime.mapping import ON_ACCELERATORS, batch_size, map_each, mend, unbatched
 
 #: Run in a process with threads to spare, where batched factorisations do not hang.
@@ -79,7 +80,8 @@ for run, network, tolerance in ((smc, Double, 1e-8), (chains, Double, 1e-8), (ex
 
 
 def test_samplers_in_batches_equal_those_in_loops():
-    environment = os.environ | {"PJRT_NPROC": "8", "XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    settings = {"PJRT_NPROC": "8", "XLA_FLAGS": QUICK_COMPILATION, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = os.environ | settings
     done = subprocess.run(
         [sys.executable, "-c", BATCHES_AGAINST_LOOPS], capture_output=True, text=True, timeout=240, env=environment
     )

@@ -43,7 +43,7 @@ class Stage(NamedTuple):
 def first_stage(problem: Problem, move: Move, start: Start, key: Array) -> Stage:
     """Every replica where SMC left it; references fitted to the particles of all systems at the level and beside it."""
     systems, levels = start.u.shape[:2]
-    particles = start_systems(problem, jnp.asarray(start.u))
+    particles = _on_host(start_systems(problem, jnp.asarray(start.u)))
     keys = jax.random.key_data(jax.random.split(key, systems))
     replica = np.tile(np.arange(levels), (systems, 1))
     log_step = np.full((systems, levels - 1), np.log(0.5))

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from scipy.special import logsumexp, softmax
 
 from bayes_nn.inference.problem.monte_carlo_errors import log_effective_draws
-from bayes_nn.inference.sampling.few_latents.densities import Density, densities_at
+from bayes_nn.inference.sampling.few_latents.densities import Density, densities_at, draws_from_prior
 from bayes_nn.inference.sampling.few_latents.proposal import Proposal
 from bayes_nn.inference.sampling.reweighted_prior import NEVER, highest_tempering
 from bayes_nn.runtime.progress import Report
@@ -51,7 +51,7 @@ def adapt(problem: Density, key: Array, report: Report) -> Adapted:
         report: told the fraction done, and the tempering.
     """
     first_key, *keys = jax.random.split(key, MOST_PROPOSALS)
-    u = np.asarray(problem.sample_prior(first_key, (FIRST,)))
+    u = draws_from_prior(problem, first_key, FIRST)
     log_prior, log_likelihood = _densities(problem, u)
     log_proposals, counts, proposals = log_prior[None], [FIRST], []
     tempering, last = 0.0, FIRST

@@ -1,4 +1,4 @@
-"""Log densities at many points, in compiled pieces of one size, so that another number of points compiles nothing."""
+"""Draws from the prior and log densities at many points, in compiled pieces of one size."""
 
 import time
 from collections.abc import Callable
@@ -70,6 +70,33 @@ def densities_at(
             tell(start + len(piece))
     log_prior, log_likelihood = (np.concatenate(part) for part in zip(*found, strict=True))
     return log_prior, log_likelihood
+
+
+def draws_from_prior(problem: Density, key: Array, count: int) -> Float[np.ndarray, "M D"]:
+    """Draws from the prior.
+
+    Args:
+        problem: the posterior.
+        key: random key.
+        count: how many.
+
+    Example:
+        >>> import bayes_nn as bnn
+        >>> from bayes_nn.inference.problem.collapsed import CollapsedProblem
+        >>> nngp = bnn.priors.NNGP(bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1))
+        >>> problem = CollapsedProblem.of(nngp, jnp.ones((3, 2)), jnp.zeros((3, 1)), bnn.Gaussian())
+        >>> draws_from_prior(problem, jax.random.key(0), 200).shape
+        (200, 1)
+    """
+    pieces = -(-count // PIECE)
+    return np.concatenate([_piece_of_prior(problem, jax.random.fold_in(key, number)) for number in range(pieces)])[
+        :count
+    ]
+
+
+@jax.jit
+def _piece_of_prior(problem: Density, key: Array) -> Float[Array, "P D"]:
+    return problem.sample_prior(key, (PIECE,))
 
 
 @jax.jit

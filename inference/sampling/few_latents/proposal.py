@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import stats
 
-from bayes_nn.inference.sampling.few_latents.densities import Density
+from bayes_nn.inference.sampling.few_latents.densities import Density, draws_from_prior
 
 #: Degrees of freedom of the Student t, whose tails should be heavier than those of the posterior.
 DEGREES = 8.0
@@ -42,7 +42,7 @@ class Proposal:
         """Points in random order."""
         rng, from_prior = np.random.default_rng(np.asarray(jax.random.key_data(key))), round(PRIOR_SHARE * count)
         near = self._student_t.rvs(count - from_prior, random_state=rng).reshape(-1, len(self.centre))
-        return rng.permutation(np.concatenate([near, np.asarray(problem.sample_prior(key, (from_prior,)))]))
+        return rng.permutation(np.concatenate([near, draws_from_prior(problem, key, from_prior)]))
 
     def log_density(self, u: Float[np.ndarray, "M D"], log_prior: Float[np.ndarray, " M"]) -> Float[np.ndarray, " M"]:
         """Of the mixture, nats, at points whose log prior density is known."""

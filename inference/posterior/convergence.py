@@ -50,6 +50,11 @@ class Convergence:
         return not self.reasons
 
     @property
+    def chains_agree(self) -> bool:
+        """Whether R-hat is within its limit, as it is for a single chain."""
+        return not self.r_hat > LARGEST_R_HAT
+
+    @property
     def outcome(self) -> str:
         """Whether it converged, and the numbers, without the reasons."""
         numbers = f"R-hat {self.r_hat:.3f}, bulk ESS {self.ess_bulk:.0f}, tail ESS {self.ess_tail:.0f}"

@@ -38,12 +38,27 @@ def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
     new = X[["c", "a", "b"]] + 0.5
     np.testing.assert_array_equal(again.predict(new).mean, posterior.predict(new).mean)
     np.testing.assert_array_equal(again.predict(new).log_prob(y), posterior.predict(new).log_prob(y))
+    assert again.chain_weights == posterior.chain_weights
     assert again.log_evidence == posterior.log_evidence
     assert again.reasons == posterior.reasons
     assert again.seconds == posterior.seconds
     assert again.prior == posterior.prior
     assert list(again.problem.latents) == list(posterior.problem.latents)
     np.testing.assert_array_equal(again.function_draws["f"], posterior.function_draws["f"])
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize("method", ["evidence", "stacking"])
+def test_chains_that_disagree_predict_as_before(small_data, method, tmp_path):
+    X, y = small_data
+    sampler = FEW if method == "evidence" else inference.InfiniteHMC(chains=2, warmup=5, draws=10)
+    posterior = bnn.fit(CASES["network"][0], X, y, bnn.Gaussian(0.3), sampler, key=2)
+    again = bnn.load(posterior.save(tmp_path / "posterior.npz"))
+    predictive = again.predict(X)
+    assert again.chain_weights.method == method
+    np.testing.assert_array_equal(predictive.draw_weights, posterior.predict(X).draw_weights)
+    np.testing.assert_array_equal(predictive.log_prob(y), posterior.predict(X).log_prob(y))
+    np.testing.assert_array_equal(predictive.sample(0, 3), posterior.predict(X).sample(0, 3))
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")

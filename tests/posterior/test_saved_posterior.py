@@ -1,5 +1,7 @@
 """Posteriors come back from a file and predict as before; what holds code of the user's is refused."""
 
+from dataclasses import replace
+
 import gpjax
 import jax.numpy as jnp
 import numpy as np
@@ -51,8 +53,13 @@ def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
 @pytest.mark.parametrize("method", ["evidence", "stacking"])
 def test_chains_that_disagree_predict_as_before(small_data, method, tmp_path):
     X, y = small_data
-    sampler = FEW if method == "evidence" else inference.InfiniteHMC(chains=2, warmup=5, draws=10)
-    posterior = bnn.fit(CASES["network"][0], X, y, bnn.Gaussian(0.3), sampler, key=2)
+    posterior = bnn.fit(CASES["network"][0], X, y, bnn.Gaussian(0.3), FEW, key=2)
+    # As many draws as show by themselves that they are apart, and a second chain of another scale.
+    values = {name: np.repeat(value, 5, axis=1) for name, value in posterior.values.items()}
+    values = {name: value * np.array([1.0, 4.0]).reshape(2, *[1] * (value.ndim - 1)) for name, value in values.items()}
+    log_likelihood = np.repeat(posterior.log_likelihood, 5, axis=1)
+    sampler = "smc" if method == "evidence" else "nuts"
+    posterior = replace(posterior, values=values, log_likelihood=log_likelihood, sample_stats={}, sampler=sampler)
     again = bnn.load(posterior.save(tmp_path / "posterior.npz"))
     predictive = again.predict(X)
     assert again.chain_weights.method == method

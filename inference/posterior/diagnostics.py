@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_nn.inference.problem.chain_weights import ChainWeights, in_words, left_out_by_chain
+from bayes_nn.inference.problem.chain_weights import ChainWeights, stacked
 from bayes_nn.inference.report.fit_section import FitSection, one_line
 from bayes_nn.priors.prior import RUNG_NAMES
 
@@ -78,22 +78,19 @@ def compare_by_loo(
     return table.assign(log_evidence=[log_evidence[name] for name in table.index]), ""
 
 
-def stacked(record: xr.DataTree) -> ChainWeights | None:
+def stacking_weights(record: xr.DataTree) -> ChainWeights:
     """Stacking weights of the chains, by leave-one-out densities of the rows in the record under every chain alone.
 
     Args:
         record: of the draws.
 
     Returns:
-        The weights; None where rows depend on each other given the latents, so that none can be left out, and where
-        no row has a finite density under every draw.
+        The weights; equal ones with a note where rows depend on each other given the latents.
     """
     if "log_likelihood" not in record and "leave_one_out" not in record:
-        return None
+        return ChainWeights.alike(int(record.attrs["chains"]), "rows depend on each other given the latents")
     of_rows = _pointwise(record)["y"].transpose("chain", "draw", ...).values.astype(float)
-    of_rows = of_rows.reshape(*of_rows.shape[:2], -1)
-    known = of_rows[..., np.isfinite(of_rows).all(axis=(0, 1))]
-    return ChainWeights.by_stacking(left_out_by_chain(known)) if known.size else None
+    return stacked(of_rows.reshape(*of_rows.shape[:2], -1))
 
 
 def _pointwise(record: xr.DataTree) -> xr.Dataset:
@@ -154,8 +151,8 @@ def _facts(record: xr.DataTree | None, details: Mapping[str, Any]) -> list[tuple
             if values := details.get(f"{of}_by_{name}"):
                 islands = "chains" if "pareto_k" in details else what
                 facts.append((f"{of.replace('_', ' ')} of {islands}", _listed(values)))
-    if "chain_weights" in details:
-        facts.append(("predictions", in_words(details["chain_weights_by"], details["chain_weights"])))
+    if "predictions" in details:
+        facts.append(("predictions", details["predictions"]))
     if "pareto_k" in details:
         quality = f"{details['effective_draws']:,.0f} are effective, Pareto k {details['pareto_k']:.2f}"
         facts.append(("of the weighted draws behind the evidence", quality))

@@ -16,7 +16,7 @@ from bayes_nn.inference.drawing.backends import Backend
 from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
 from bayes_nn.inference.posterior.datatree import to_datatree
-from bayes_nn.inference.posterior.diagnostics import fit_section, stacked
+from bayes_nn.inference.posterior.diagnostics import fit_section, stacking_weights
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
 from bayes_nn.inference.posterior.metric import LearnedMetric, learned_metric
@@ -131,15 +131,15 @@ class Posterior(Draws):
     def chain_weights(self) -> ChainWeights:
         """What every chain counts in predictions: all alike where chains agree, as :attr:`convergence` sees it.
 
-        Islands of SMC that disagree are weighted by their evidence, other chains by stacking (docs/decisions/0022).
+        Islands of SMC that disagree are weighted by their evidence, other chains by stacking where leaving rows out can
+        be trusted (docs/decisions/0022).
         Diagnostics, averages over draws and :meth:`to_datatree` weigh chains alike.
         """
-        chains = self.shape[0]
         if self.convergence.chains_agree:
-            return ChainWeights.alike(chains)
+            return ChainWeights.alike(self.shape[0])
         if self.sampler == SMC.name and self.sampler_evidence:
             return ChainWeights.by_evidence(self.sampler_evidence.details["log_evidence_by_island"])
-        return stacked(self.record) or ChainWeights.alike(chains)
+        return stacking_weights(self.record)
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 
-from bayes_nn.inference.problem.monte_carlo_errors import pareto_smoothed
+from bayes_nn.inference.problem.monte_carlo_errors import LARGEST_K, pareto_smoothed
 
 #: Concentration of the Dirichlet prior of stacking weights, which makes their maximum unique and every weight positive.
 CONCENTRATION = 1.001
+#: Fraction of the rows that must be left out with a Pareto k up to ``LARGEST_K`` for stacking.
+SMALLEST_TRUSTED = 0.8
 #: Why chains count what they do.
 ALIKE, EVIDENCE, STACKING = "alike", "evidence", "stacking"
 
@@ -24,6 +26,7 @@ class ChainWeights:
     Attributes:
         logs: logarithms of the weights of the chains (islands, systems), which sum to 1.
         method: "alike", "evidence" or "stacking".
+        note: why chains that disagree count alike; empty otherwise.
 
     Example:
         >>> print(ChainWeights.by_evidence([-100.0, -102.0]))
@@ -32,15 +35,17 @@ class ChainWeights:
 
     logs: tuple[float, ...]
     method: str
+    note: str = ""
 
     @classmethod
-    def alike(cls, chains: int) -> Self:
+    def alike(cls, chains: int, note: str = "") -> Self:
         """The same for all.
 
         Args:
             chains: their number.
+            note: why, where they disagree.
         """
-        return cls((-float(np.log(chains)),) * chains, ALIKE)
+        return cls((-float(np.log(chains)),) * chains, ALIKE, note)
 
     @classmethod
     def by_evidence(cls, log_evidence: Sequence[float]) -> Self:
@@ -96,25 +101,21 @@ class ChainWeights:
 
     @property
     def details(self) -> dict[str, Any]:
-        """What is kept with a result; empty where chains count alike."""
-        return {} if self.method == ALIKE else {"chain_weights": self.values.tolist(), "chain_weights_by": self.method}
+        """What is kept with a result; empty where chains agree."""
+        if self.method == ALIKE and not self.note:
+            return {}
+        return {"chain_weights": self.values.tolist(), "predictions": str(self)}
 
     def __str__(self) -> str:
-        return "predictions weigh chains alike" if self.method == ALIKE else in_words(self.method, self.values.tolist())
+        if self.method != ALIKE:
+            listed = ", ".join(f"{weight:.2f}" for weight in self.values)
+            return f"chains disagree; predictions weigh them by {self.method}: {listed}"
+        return f"chains disagree; predictions weigh them alike: {self.note}" if self.note else "chains count alike"
 
 
-def in_words(method: str, weights: Sequence[float]) -> str:
-    """That chains disagree, and what they count.
-
-    Args:
-        method: "evidence" or "stacking".
-        weights: of the chains.
-    """
-    listed = ", ".join(f"{weight:.2f}" for weight in weights)
-    return f"chains disagree; predictions weigh them by {method}: {listed}"
-
-
-def left_out_by_chain(pointwise: Float[np.ndarray, "chains draws N"]) -> Float[np.ndarray, "chains N"]:
+def left_out_by_chain(
+    pointwise: Float[np.ndarray, "chains draws N"],
+) -> tuple[Float[np.ndarray, "chains N"], Float[np.ndarray, "chains N"]]:
     """``log p(y_i | y_-i)`` of every row by the draws of every chain alone: Pareto-smoothed importance sampling.
 
     Vehtari, Gelman and Gabry (2017, Statistics and Computing 27).
@@ -122,13 +123,43 @@ def left_out_by_chain(pointwise: Float[np.ndarray, "chains draws N"]) -> Float[n
     Args:
         pointwise: log p(y_i | y_-i, z) of every draw z where f is integrated out, else log p(y_i | z).
 
+    Returns:
+        The densities, and Pareto k of each.
+
     Example:
-        >>> left_out_by_chain(np.log([[[0.2], [0.2]], [[0.2], [0.3]]])).round(3).tolist()
+        >>> densities, k = left_out_by_chain(np.log([[[0.2], [0.2]], [[0.2], [0.3]]]))
+        >>> densities.round(3).tolist()
         [[-1.609], [-1.427]]
     """
-    return np.array([[_left_out(of_row) for of_row in chain.T] for chain in pointwise])
+    found = np.array([[_left_out(of_row) for of_row in chain.T] for chain in pointwise])
+    return found[..., 0], found[..., 1]
 
 
-def _left_out(log_density: Float[np.ndarray, " draws"]) -> float:
-    log_weights, _ = pareto_smoothed(-log_density)
-    return float(logsumexp(log_weights + log_density) - logsumexp(log_weights))
+def _left_out(log_density: Float[np.ndarray, " draws"]) -> tuple[float, float]:
+    log_weights, k = pareto_smoothed(-log_density)
+    return float(logsumexp(log_weights + log_density) - logsumexp(log_weights)), k
+
+
+def stacked(pointwise: Float[np.ndarray, "chains draws N"]) -> ChainWeights:
+    """Stacking weights where leaving rows out can be trusted, else equal ones with a note.
+
+    Draws of a chain that has hardly moved know every row that they are weighted to forget, and the less it moved the
+    better it seems to predict: docs/decisions/0022. Rows with a Pareto k above 0.7 do not count.
+
+    Args:
+        pointwise: as :func:`left_out_by_chain` takes it.
+
+    Example:
+        >>> print(stacked(np.zeros((2, 10, 0))))
+        chains disagree; predictions weigh them alike: no row can be left out
+    """
+    pointwise = pointwise[..., np.isfinite(pointwise).all(axis=(0, 1))]
+    chains, _, rows = pointwise.shape
+    if not rows:
+        return ChainWeights.alike(chains, "no row can be left out")
+    log_density, k = left_out_by_chain(pointwise)
+    trusted = (k <= LARGEST_K).all(axis=0)
+    if trusted.mean() < SMALLEST_TRUSTED:
+        what = f"Pareto k of {1.0 - trusted.mean():.0%} of the rows is too high to stack them"
+        return ChainWeights.alike(chains, what)
+    return ChainWeights.by_stacking(log_density[:, trusted])

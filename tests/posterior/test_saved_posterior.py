@@ -11,6 +11,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
+from bayes_nn.inference.problem.evidence import Evidence
 
 NET = bnn.mlp(depth=1)
 FEW = inference.SMC(particles=8, islands=2)
@@ -53,13 +54,13 @@ def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
 @pytest.mark.parametrize("method", ["evidence", "stacking"])
 def test_chains_that_disagree_predict_as_before(small_data, method, tmp_path):
     X, y = small_data
-    posterior = bnn.fit(CASES["network"][0], X, y, bnn.Gaussian(0.3), FEW, key=2)
-    # As many draws as show by themselves that they are apart, and a second chain of another scale.
-    values = {name: np.repeat(value, 5, axis=1) for name, value in posterior.values.items()}
-    values = {name: value * np.array([1.0, 4.0]).reshape(2, *[1] * (value.ndim - 1)) for name, value in values.items()}
-    log_likelihood = np.repeat(posterior.log_likelihood, 5, axis=1)
-    sampler = "smc" if method == "evidence" else "nuts"
-    posterior = replace(posterior, values=values, log_likelihood=log_likelihood, sample_stats={}, sampler=sampler)
+    sampler = inference.InfiniteHMC(chains=2, warmup=20, draws=60)
+    posterior = bnn.fit(CASES["scale mixture"][0], X, y, bnn.Gaussian(0.3), sampler, key=2)
+    # The second chain has another scale.
+    values = {name: value * np.array([[1.0], [0.05]]) for name, value in posterior.values.items()}
+    evidence = Evidence(0.0, 0.0, "smc", details={"log_evidence_by_island": [-40.0, -39.0]})
+    sampler = ("smc", evidence) if method == "evidence" else ("nuts", None)
+    posterior = replace(posterior, values=values, sampler=sampler[0], sampler_evidence=sampler[1])
     again = bnn.load(posterior.save(tmp_path / "posterior.npz"))
     predictive = again.predict(X)
     assert again.chain_weights.method == method

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from bayes_nn.inference.problem.chain_weights import ChainWeights, left_out_by_chain
+from bayes_nn.inference.problem.chain_weights import ChainWeights, left_out_by_chain, stacked
 from bayes_nn.inference.problem.monte_carlo_errors import error_of_mean_density
 
 
@@ -38,8 +38,21 @@ def test_evidence_weights_of_islands_that_are_far_apart_stay_finite():
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")
 def test_densities_left_out_are_those_of_arviz():
     pointwise = -np.random.default_rng(0).gamma(2.0, 0.3, size=(2, 200, 5))
-    found = left_out_by_chain(pointwise)
+    found, k = left_out_by_chain(pointwise)
     for chain in range(2):
         groups = {"posterior": {"z": np.zeros((1, 200))}, "log_likelihood": {"y": pointwise[[chain]]}}
         loo = az.loo(az.from_dict(groups), var_name="y", reff=1.0, pointwise=True)
         np.testing.assert_allclose(found[chain], loo.elpd_i.values, rtol=1e-6)
+        np.testing.assert_allclose(k[chain], loo.pareto_k.values, rtol=1e-6)
+
+
+def test_rows_that_cannot_be_left_out_do_not_stack_chains():
+    """Some with weights of infinite variance leave the weights to the others; many of them leave chains alike."""
+    rng = np.random.default_rng(0)
+    light = rng.normal(-1.0, 0.1, size=(2, 200, 40)) - np.array([0.0, 1.0]).reshape(2, 1, 1)
+    heavy = -2.0 * rng.exponential(size=(2, 200, 40))
+    some, many = stacked(np.concatenate([light, heavy[..., :5]], axis=2)), stacked(np.concatenate([light, heavy], 2))
+    assert some == stacked(light)
+    assert some.values[0] > 0.99
+    assert many.values.tolist() == [0.5, 0.5]
+    assert "predictions weigh them alike: Pareto k of 50% of the rows" in many.details["predictions"]

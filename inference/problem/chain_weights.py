@@ -160,6 +160,6 @@ def stacked(pointwise: Float[np.ndarray, "chains draws N"]) -> ChainWeights:
     log_density, k = left_out_by_chain(pointwise)
     trusted = (k <= LARGEST_K).all(axis=0)
     if trusted.mean() < SMALLEST_TRUSTED:
-        what = f"Pareto k of {1.0 - trusted.mean():.0%} of the rows is too high to stack them"
+        what = f"{1.0 - trusted.mean():.0%} of the rows cannot be left out by weights"
         return ChainWeights.alike(chains, what)
     return ChainWeights.by_stacking(log_density[:, trusted])

@@ -55,4 +55,4 @@ def test_rows_that_cannot_be_left_out_do_not_stack_chains():
     assert some == stacked(light)
     assert some.values[0] > 0.99
     assert many.values.tolist() == [0.5, 0.5]
-    assert "predictions weigh them alike: Pareto k of 50% of the rows" in many.details["predictions"]
+    assert "predictions weigh them alike: 50% of the rows" in many.details["predictions"]

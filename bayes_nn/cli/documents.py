@@ -57,6 +57,7 @@ def fit_document(posterior: Posterior, files: Sequence[Path]) -> dict[str, Any]:
             "draws": posterior.shape[1],
             "seconds": posterior.seconds,
             "converged": posterior.convergence.converged,
+            "chain_weights": list(posterior.chain_weights.values),
             "log_evidence": evidence and evidence.value,
             "mcse": evidence and evidence.mcse,
             "reliable": not posterior.reasons,

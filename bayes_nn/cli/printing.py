@@ -92,6 +92,8 @@ def show_comparison(screen: Screen, result: Comparison) -> None:
 def show_fit(screen: Screen, posterior: Posterior) -> None:
     """Show whether a fit converged, its evidence where the sampler found one, and why not to trust it."""
     screen.show(f"[bold]{escape(f'{posterior.prior.name}, {posterior.sampler}: {posterior.convergence.outcome}')}[/]")
+    if not posterior.convergence.chains_agree:
+        screen.show(escape(str(posterior.chain_weights)))
     if posterior.sampler_evidence:
         scale = "standardised y" if posterior.dataset.likelihood.scales_targets else "y"
         screen.show(f"log evidence of the {scale}: {posterior.sampler_evidence.estimate}")

@@ -7,19 +7,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import logsumexp
 
 from bayes_nn.data.class_labels import class_numbers
+from bayes_nn.data.draw_mixture import DrawMixture
 from bayes_nn.runtime.random_keys import checked_key
 
 
 @dataclass(frozen=True, eq=False)
-class ClassPredictive:
+class ClassPredictive(DrawMixture):
     """Predictive distribution of the class of T new inputs.
 
     Attributes:
         component_probabilities: class probabilities under every posterior draw, (M, T, K).
         classes: the K labels.
+        draw_weights: of the draws, (M,), summing to 1; None where all count alike.
 
     Example:
         >>> p = ClassPredictive(np.array([[[0.2, 0.8]], [[0.4, 0.6]]]), ("no", "yes"))
@@ -33,12 +34,12 @@ class ClassPredictive:
     @property
     def mean(self) -> Float[np.ndarray, "T K"]:
         """Predictive probability of every class."""
-        return self.component_probabilities.mean(axis=0)
+        return self.average(self.component_probabilities)
 
     @property
     def std(self) -> Float[np.ndarray, "T K"]:
         """Standard deviation of the class probabilities over posterior draws, each averaged over f given the draw."""
-        return self.component_probabilities.std(axis=0)
+        return np.sqrt(self.average((self.component_probabilities - self.mean) ** 2))
 
     @property
     def label(self) -> np.ndarray:
@@ -47,19 +48,12 @@ class ClassPredictive:
 
     def quantile(self, q: float | np.ndarray) -> np.ndarray:
         """Quantiles of the class probabilities over posterior draws, as in :attr:`std`; (T, K), or one more axis."""
-        return np.quantile(self.component_probabilities, q, axis=0)
-
-    def log_prob(self, y: Any) -> Float[np.ndarray, " T"]:
-        """Log predictive probability of every label, nats.
-
-        Raises:
-            ValueError: for a label that is no class, or another number of rows.
-        """
-        of_draw = self.log_prob_of_draws(y)
-        return logsumexp(of_draw, axis=0) - np.log(len(of_draw))
+        if self.draw_weights is None:
+            return np.quantile(self.component_probabilities, q, axis=0)
+        return np.quantile(self.component_probabilities, q, axis=0, method="inverted_cdf", weights=self.draw_weights)
 
     def log_prob_of_draws(self, y: Any) -> Float[np.ndarray, "M T"]:
-        """:meth:`log_prob` under every posterior draw by itself."""
+        """Log probability of every label under every posterior draw by itself, nats."""
         numbers = class_numbers(y, self.classes, "y")
         if len(numbers) != self.component_probabilities.shape[1]:
             raise ValueError(f"y has {len(numbers)} rows, the predictions {self.component_probabilities.shape[1]}")
@@ -78,6 +72,6 @@ class ClassPredictive:
             [['yes'], ['yes']]
         """
         key_component, key_label = jax.random.split(checked_key(key))
-        component = np.asarray(jax.random.randint(key_component, (n,), 0, len(self.component_probabilities)))
+        component = self._choose(key_component, n, len(self.component_probabilities))
         numbers = jax.random.categorical(key_label, jnp.log(self.component_probabilities[component]))
         return np.asarray(self.classes)[np.asarray(numbers)]

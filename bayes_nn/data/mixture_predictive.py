@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from scipy import stats
 from scipy.special import logsumexp
 
+from bayes_nn.data.draw_mixture import DrawMixture
 from bayes_nn.data.predictive import targets_of_shape, without_single_output
 from bayes_nn.data.quantiles import checked_levels, continuous_quantile, discrete_quantile
 from bayes_nn.runtime.random_keys import checked_key
@@ -52,16 +53,17 @@ def nodes_of_f(
 
 
 @dataclass(frozen=True, eq=False)
-class MixturePredictive:
+class MixturePredictive(DrawMixture):
     """Predictive distribution of y at T new inputs, on the user's scale.
 
-    A mixture over M posterior draws and, within each, over Q values of f. Posterior draws have equal weights.
+    A mixture over M posterior draws and, within each, over Q values of f.
 
     Attributes:
         family: the distribution of y given f, from :mod:`scipy.stats`.
         parameters: its parameters by name, each broadcastable to (M, Q, T, C).
         weights: of the Q values of f under every draw, (M, Q); they sum to 1 over Q.
         shape: (M, Q, T, C).
+        draw_weights: of the draws, (M,), summing to 1; None where all count alike.
 
     Example:
         >>> parameters = {"n": 10, "p": np.array([0.1, 0.3]).reshape(2, 1, 1, 1)}
@@ -96,7 +98,7 @@ class MixturePredictive:
         NaN where the mean of a component does not exist, as under noise with very heavy tails: then ``quantile(0.5)``
         is the centre.
         """
-        return without_single_output(self.component_means.mean(axis=0))
+        return without_single_output(self.average(self.component_means))
 
     @property
     def std(self) -> Float[np.ndarray, "T *C"]:
@@ -105,8 +107,8 @@ class MixturePredictive:
         Infinite where the variance of a component is, NaN where its mean does not exist.
         """
         within = np.broadcast_to(self.family.var(**self.parameters), self.shape)
-        between = (self._node_means - self.component_means.mean(axis=0)) ** 2
-        return without_single_output(np.sqrt(self._averaged(within + between).mean(axis=0)))
+        between = (self._node_means - self.average(self.component_means)) ** 2
+        return without_single_output(np.sqrt(self.average(self._averaged(within + between))))
 
     def quantile(self, q: float | np.ndarray) -> np.ndarray:
         """Quantiles of the mixture, (T,) or (T, C), with a leading axis where q is an array.
@@ -118,7 +120,8 @@ class MixturePredictive:
         """
         M, Q, *points_shape = self.shape
         parameters = {name: value.reshape(M * Q, -1) for name, value in self._full.items()}
-        weights = self.weights.reshape(-1) / M
+        of_draws = 1.0 / M if self.draw_weights is None else self.draw_weights[:, None]
+        weights = (self.weights * of_draws).reshape(-1)
 
         def cdf(y: np.ndarray, points: np.ndarray) -> np.ndarray:
             return weights @ self.family.cdf(y, **{name: value[:, points] for name, value in parameters.items()})
@@ -128,19 +131,8 @@ class MixturePredictive:
         values = without_single_output(np.stack(found).reshape(-1, *points_shape))
         return values if np.ndim(q) else values[0]
 
-    def log_prob(self, y: Any) -> Float[np.ndarray, " T"]:
-        """Log predictive density (of whole numbers: probability) of every row of y, nats.
-
-        Outputs are independent given the draw, so their logs add up within each.
-
-        Raises:
-            ValueError: if y does not have the shape of the predictions.
-        """
-        of_draw = self.log_prob_of_draws(y)
-        return logsumexp(of_draw, axis=0) - np.log(len(of_draw))
-
     def log_prob_of_draws(self, y: Any) -> Float[np.ndarray, "M T"]:
-        """:meth:`log_prob` under every posterior draw by itself."""
+        """Log density or probability of every row of y under every posterior draw by itself, nats."""
         targets = targets_of_shape(y, self.shape[2:])
         log_density = self.family.logpmf if self.discrete else self.family.logpdf
         of_node = log_density(targets, **self.parameters) + np.log(self.weights)[:, :, None, None]
@@ -160,7 +152,7 @@ class MixturePredictive:
         """
         key_draw, key_node, key_y = jax.random.split(checked_key(key), 3)
         M, _, T, C = self.shape
-        draw = np.asarray(jax.random.randint(key_draw, (n,), 0, M))
+        draw = self._choose(key_draw, n, M)
         up_to = np.cumsum(self.weights, axis=1)[draw][:, None, None, :-1]
         node = np.sum(np.asarray(jax.random.uniform(key_node, (n, T, C)))[..., None] > up_to, axis=-1)
         at = draw[:, None, None], node, np.arange(T)[:, None], np.arange(C)

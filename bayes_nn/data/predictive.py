@@ -1,4 +1,4 @@
-"""Predictive distributions of numbers: equally weighted mixtures of normals, one for every posterior draw."""
+"""Predictive distributions of numbers: mixtures of normals, one for every posterior draw."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,21 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import logsumexp, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 from bayes_nn.data.checks import as_matrix
+from bayes_nn.data.draw_mixture import DrawMixture
 from bayes_nn.data.quantiles import checked_levels, continuous_quantile
 from bayes_nn.runtime.random_keys import checked_key
 
 
 @dataclass(frozen=True, eq=False)
-class Predictive:
+class Predictive(DrawMixture):
     """Predictive distribution of y at T new inputs, on the user's scale.
 
     Attributes:
         component_means: mean under every posterior draw, (M, T, C).
         component_stds: standard deviation of y under every draw, observation noise included, (M, T, C).
+        draw_weights: of the draws, (M,), summing to 1; None where all count alike.
 
     Example:
         >>> p = Predictive(np.zeros((1, 2, 1)), np.ones((1, 2, 1)))
@@ -35,12 +37,13 @@ class Predictive:
     @property
     def mean(self) -> Float[np.ndarray, "T *C"]:
         """Predictive mean, (T,) or (T, C)."""
-        return without_single_output(self.component_means.mean(axis=0))
+        return without_single_output(self.average(self.component_means))
 
     @property
     def std(self) -> Float[np.ndarray, "T *C"]:
         """Predictive standard deviation, observation noise included, (T,) or (T, C)."""
-        variance = (self.component_stds**2).mean(axis=0) + self.component_means.var(axis=0)
+        between = (self.component_means - self.average(self.component_means)) ** 2
+        variance = self.average(self.component_stds**2) + self.average(between)
         return without_single_output(np.sqrt(variance))
 
     def quantile(self, q: float | np.ndarray) -> np.ndarray:
@@ -57,7 +60,7 @@ class Predictive:
         means, stds = (values.reshape(shape[0], -1) for values in (self.component_means, self.component_stds))
 
         def cdf(y: np.ndarray, points: np.ndarray) -> np.ndarray:
-            return ndtr((y - means[:, points]) / stds[:, points]).mean(axis=0)
+            return self.average(ndtr((y - means[:, points]) / stds[:, points]))
 
         found = [
             continuous_quantile(level, cdf, lambda level: means + stds * ndtri(level)) for level in checked_levels(q)
@@ -65,17 +68,8 @@ class Predictive:
         values = without_single_output(np.stack(found).reshape(-1, *shape[1:]))
         return values if np.ndim(q) else values[0]
 
-    def log_prob(self, y: Any) -> Float[np.ndarray, " T"]:
-        """Log predictive density of every row of y, summed over outputs within each draw, in nats.
-
-        Raises:
-            ValueError: if y does not have the shape of the predictions.
-        """
-        log_density = self.log_prob_of_draws(y)
-        return logsumexp(log_density, axis=0) - np.log(len(log_density))
-
     def log_prob_of_draws(self, y: Any) -> Float[np.ndarray, "M T"]:
-        """:meth:`log_prob` under every posterior draw by itself."""
+        """Log density of every row of y under every posterior draw by itself, summed over outputs, nats."""
         targets = targets_of_shape(y, self.component_means.shape[1:])
         return norm.logpdf(targets, self.component_means, self.component_stds).sum(axis=-1)
 
@@ -91,7 +85,7 @@ class Predictive:
             (5, 2)
         """
         key_component, key_noise = jax.random.split(checked_key(key))
-        component = np.asarray(jax.random.randint(key_component, (n,), 0, len(self.component_means)))
+        component = self._choose(key_component, n, len(self.component_means))
         noise = np.asarray(jax.random.normal(key_noise, (n, *self.component_means.shape[1:]), dtype=jnp.float64))
         return without_single_output(self.component_means[component] + self.component_stds[component] * noise)
 

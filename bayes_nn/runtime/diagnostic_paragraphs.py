@@ -12,7 +12,9 @@ PARAGRAPHS = {
         "systems have not found the same posterior. Draw more or longer. If R-hat stays where it is, modes are "
         "separated, and no number of draws helps chains that start in different ones: use "
         '`sampler="replica_exchange"`, for SMC more particles. Look at the rank plots of the report to see which '
-        "chain stands apart."
+        "chain stands apart. Meanwhile predictions weigh islands by their evidence, and other chains by stacking: "
+        "`print(posterior.chain_weights)` and the report say what each counts. Weights make the best of what was "
+        "found; they do not make it the posterior."
     ),
     "B102": (
         "The bulk or tail effective sample size of f or of the log likelihood is below 25 for each chain, so that "

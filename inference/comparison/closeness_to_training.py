@@ -103,16 +103,24 @@ def total_variation(first: Predictive, second: Predictive) -> Float[np.ndarray, 
         tuple(np.asarray(values).reshape(len(values), -1).T for values in (one.component_means, one.component_stds))
         for one in (first, second)
     ]
-    return np.asarray(_total_variation(components)).reshape(shapes[0])
+    weights = [_weights(one) for one in (first, second)]
+    return np.asarray(_total_variation(components, weights)).reshape(shapes[0])
+
+
+def _weights(predictive: Predictive) -> Float[np.ndarray, " M"]:
+    """Of the components, summing to 1."""
+    M = len(predictive.component_means)
+    return np.full(M, 1.0 / M) if predictive.draw_weights is None else predictive.draw_weights
 
 
 @jax.jit
-def _total_variation(components: list[tuple[Array, Array]]) -> Float[Array, " points"]:
+def _total_variation(components: list[tuple[Array, Array]], weights: list[Array]) -> Float[Array, " points"]:
     def one(pair: list[tuple[Array, Array]]) -> Array:
         low = jnp.min(jnp.stack([jnp.min(mean - REACH * std) for mean, std in pair]))
         high = jnp.max(jnp.stack([jnp.max(mean + REACH * std) for mean, std in pair]))
         edges = jnp.linspace(low, high, CELLS + 1)[:, None]
-        below = [jnp.mean(jax.scipy.special.ndtr((edges - mean) / std), axis=1) for mean, std in pair]
+        cdfs = [jax.scipy.special.ndtr((edges - mean) / std) for mean, std in pair]
+        below = [cdf @ of_components for cdf, of_components in zip(cdfs, weights, strict=True)]
         difference = jnp.pad(below[0] - below[1], 1)
         return 0.5 * jnp.sum(jnp.abs(jnp.diff(difference)))
 
@@ -139,7 +147,7 @@ def _row(
     variation: Float[np.ndarray, " T"],
     excess: Float[np.ndarray, " T"],
 ) -> dict[str, float]:
-    means, trained = account.component_means.mean(axis=0), reference.component_means.mean(axis=0)
+    means, trained = (one.average(one.component_means) for one in (account, reference))
     difference = ((means - trained) ** 2 / targets.var(axis=0)).mean(axis=1)
     chance = ((_chance(account) + _chance(reference)) / targets.var(axis=0)).mean(axis=1)
     correlation, influence = _correlation(targets - means, targets - trained)
@@ -159,8 +167,9 @@ def _row(
 
 def _chance(predictive: Predictive) -> Float[np.ndarray, "T C"]:
     """Variance of the predictive mean over draws of its components, were they independent."""
-    components = len(predictive.component_means)
-    return predictive.component_means.var(axis=0) / max(components - 1, 1)
+    means, squares = predictive.component_means, float(np.sum(_weights(predictive) ** 2))
+    variance = predictive.average((means - predictive.average(means)) ** 2)
+    return variance * squares / (1.0 - squares) if squares < 1.0 else variance
 
 
 def _correlation(

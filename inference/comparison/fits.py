@@ -54,7 +54,8 @@ def score(posterior: Posterior, split: Split) -> Score:
     of_draws = predictive.log_prob_of_draws(split.y_test)
     chains = posterior.shape[0] if len(of_draws) > 1 else 1
     of_chains = logsumexp(of_draws.reshape(chains, -1, of_draws.shape[1]), axis=1) - np.log(len(of_draws) / chains)
-    return Score(predictive.log_prob(split.y_test), mean, std, error_of_mean_density(of_chains))
+    mcse = error_of_mean_density(of_chains, posterior.chain_weights.logs if chains > 1 else None)
+    return Score(predictive.log_prob(split.y_test), mean, std, mcse)
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def row_of(
         nats_on_shape=float(np.mean([one.on_shape for one in information])),
         nats_on_shape_mcse=float(np.sqrt(np.sum([one.on_shape_mcse**2 for one in information])) / len(information)),
         seconds=float(sum(posterior.seconds for posterior in fits)),
-        details=evidences[0].details,
+        details=evidences[0].details | fits[0].chain_weights.details,
         peeks=prior.peeks,
         approximation=prior.approximation,
         degrees_of_freedom_by_split=tuple(evidence.degrees_of_freedom for evidence in evidences),

@@ -169,7 +169,7 @@ def reweighting(
     if X_test is not None:
         predictive: Any = posterior.predict(X_test)
         components = predictive.component_means.reshape(*posterior.shape, *mean.shape)
-        posterior_mean = components.mean(axis=(0, 1))
+        posterior_mean = predictive.average(predictive.component_means)
         posterior_error = standard_errors(components, posterior.sampler)
     divergences = _divergences(posterior, posterior.sampler_evidence or evidence)
     return Reweighting(count, ess, evidence, *divergences, mean, error, posterior_mean, posterior_error)

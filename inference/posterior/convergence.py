@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import arviz as az
 import numpy as np
 from jaxtyping import Array, Float
+from scipy import stats
 
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.runtime.diagnostic_codes import coded
@@ -12,6 +13,8 @@ from bayes_nn.runtime.diagnostic_codes import coded
 #: Policy: beyond these a fit is reported as not converged (Vehtari et al. 2021, Bayesian Analysis 16).
 LARGEST_R_HAT = 1.05
 SMALLEST_ESS_PER_CHAIN = 25.0
+#: Rate at which draws that are all independent and alike show a larger R-hat than :func:`largest_by_chance`.
+CHANCE = 0.01
 #: Most training inputs, and most test inputs, at which f is watched.
 MOST_INPUTS = 50
 
@@ -32,6 +35,8 @@ class Convergence:
         ess_tail: smallest tail effective sample size.
         divergences: number of divergent trajectories.
         reasons: what is wrong, in words; empty where nothing is.
+        by_chance: R-hat that as many draws would show by chance, however alike chains are; see
+            :func:`largest_by_chance`.
 
     Example:
         >>> print(Convergence(1.01, 400.0, 300.0, 0))
@@ -43,11 +48,17 @@ class Convergence:
     ess_tail: float
     divergences: int
     reasons: tuple[str, ...] = ()
+    by_chance: float = 1.0
 
     @property
     def converged(self) -> bool:
         """Whether no diagnostic failed."""
         return not self.reasons
+
+    @property
+    def chains_agree(self) -> bool:
+        """Whether R-hat is within its limit, or may be larger by chance; true for a single chain."""
+        return not self.r_hat > max(LARGEST_R_HAT, self.by_chance)
 
     @property
     def outcome(self) -> str:
@@ -102,7 +113,30 @@ def judge_convergence(
         cure = "max_steps may be too large" if posterior.sampler in ADVICE else "raise target_accept"
         reasons.append(coded("B106", f"{divergences} divergent trajectories: {cure}"))
     r_hats, bulks, tails = zip(*found.values(), strict=True)
-    return Convergence(max(r_hats), min(bulks), min(tails), divergences, tuple(reasons))
+    by_chance = largest_by_chance(chains, draws, sum(quantities.shape[2] for quantities in watched.values()))
+    return Convergence(max(r_hats), min(bulks), min(tails), divergences, tuple(reasons), by_chance)
+
+
+def largest_by_chance(chains: int, draws: int, quantities: int) -> float:
+    """R-hat that the largest of several quantities rarely exceeds where all draws are independent and alike.
+
+    For split chains of m draws, R-hat is ``sqrt((m - 1 + F) / m)`` with the F statistic of an analysis of variance. The
+    rate ``CHANCE`` is shared by the quantities and their folded values, as if these were independent.
+
+    Args:
+        chains: at least 1.
+        draws: of each.
+        quantities: watched.
+
+    Example:
+        >>> [round(largest_by_chance(4, draws, 50), 2) for draws in (16, 32, 128, 1000)]
+        [1.24, 1.11, 1.03, 1.0]
+    """
+    m = draws // 2
+    if m < 2:
+        return float("inf")
+    F = float(stats.f.isf(CHANCE / (2 * quantities), 2 * chains - 1, 2 * chains * (m - 1)))
+    return ((m - 1 + F) / m) ** 0.5
 
 
 def _spread(rows: int) -> np.ndarray:

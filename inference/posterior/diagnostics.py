@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_nn.inference.problem.chain_weights import ChainWeights, stacked
 from bayes_nn.inference.report.fit_section import FitSection, one_line
 from bayes_nn.priors.prior import RUNG_NAMES
 
@@ -77,12 +78,29 @@ def compare_by_loo(
     return table.assign(log_evidence=[log_evidence[name] for name in table.index]), ""
 
 
-def _loo(record: xr.DataTree) -> Any:
-    """With the efficiency of the draws that were kept, which the thinned ones cannot fall below.
+def stacking_weights(record: xr.DataTree) -> ChainWeights:
+    """Stacking weights of the chains, by leave-one-out densities of the rows in the record under every chain alone.
 
-    Where densities with f integrated out are known, it is of these.
+    Args:
+        record: of the draws.
+
+    Returns:
+        The weights; equal ones with a note where rows depend on each other given the latents.
     """
-    kept = record["leave_one_out" if "leave_one_out" in record else "log_likelihood"].to_dataset()
+    if "log_likelihood" not in record and "leave_one_out" not in record:
+        return ChainWeights.alike(int(record.attrs["chains"]), "rows depend on each other given the latents")
+    of_rows = _pointwise(record)["y"].transpose("chain", "draw", ...).values.astype(float)
+    return stacked(of_rows.reshape(*of_rows.shape[:2], -1))
+
+
+def _pointwise(record: xr.DataTree) -> xr.Dataset:
+    """Log densities of rows under every draw: with f integrated out, where these are known."""
+    return record["leave_one_out" if "leave_one_out" in record else "log_likelihood"].to_dataset()
+
+
+def _loo(record: xr.DataTree) -> Any:
+    """With the efficiency of the draws that were kept, which the thinned ones cannot fall below."""
+    kept = _pointwise(record)
     record = xr.DataTree.from_dict({"posterior": record["posterior"].to_dataset(), "log_likelihood": kept})
     draws = kept.sizes["chain"] * kept.sizes["draw"]
     ess = az.ess(record["posterior"].to_dataset(), method="mean")
@@ -133,6 +151,8 @@ def _facts(record: xr.DataTree | None, details: Mapping[str, Any]) -> list[tuple
             if values := details.get(f"{of}_by_{name}"):
                 islands = "chains" if "pareto_k" in details else what
                 facts.append((f"{of.replace('_', ' ')} of {islands}", _listed(values)))
+    if "predictions" in details:
+        facts.append(("predictions", details["predictions"]))
     if "pareto_k" in details:
         quality = f"{details['effective_draws']:,.0f} are effective, Pareto k {details['pareto_k']:.2f}"
         facts.append(("of the weighted draws behind the evidence", quality))

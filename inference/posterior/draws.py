@@ -17,8 +17,11 @@ from bayes_nn.priors.finite_width import BayesianNetwork
 from bayes_nn.priors.prior import Prior
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.environment import one_blas_thread_per_device, require_double_precision
+from bayes_nn.runtime.memory import refuse_beyond_memory
 from bayes_nn.runtime.progress import Report
 
+#: Numbers that a prediction holds for every input, output and draw: mean and variance, and a copy of each.
+NUMBERS = 4
 #: Most draws in one compiled call, and most draws of a chain where chains are kept apart.
 PIECE, PIECE_OF_CHAIN = 100, 50
 
@@ -82,6 +85,24 @@ class Draws:
         """f at new inputs under every draw, every input drawn on its own; inputs and f on the model's scale."""
         draws = self.of_every_draw(_draw_function_at, X_new)
         return draws.reshape(*self.shape, *draws.shape[1:])
+
+    def predictions_at(self, X_new: Float[Array, "T *shape"]) -> Any:
+        """What the problem predicts of y at new inputs under every draw, on the model's scale.
+
+        Raises:
+            ValueError: for more inputs than the memory holds predictions of by all draws.
+        """
+        draws = self.log_likelihood.size if self.values else 1
+        refuse_beyond_memory(
+            NUMBERS * 8.0 * draws * len(X_new) * self.problem.Y.shape[1],
+            f"predicting {len(X_new):,} inputs by {draws:,} draws",
+            "predict fewer inputs at a time",
+        )
+        return self.of_every_draw(_predict, X_new, once=True)
+
+
+def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:
+    return problem.predict(X_new, values, key)
 
 
 def _draw_function(problem: Problem, _: None, values: dict[str, Array], key: Array) -> dict[str, Array]:

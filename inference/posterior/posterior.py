@@ -1,13 +1,12 @@
 """The fitted posterior: predictions, evidence, feature information and an ArviZ DataTree."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jax
 import xarray as xr
-from jaxtyping import Array
 from matplotlib.figure import Figure
 
 from bayes_nn.data.class_predictive import ClassPredictive
@@ -17,15 +16,15 @@ from bayes_nn.inference.drawing.backends import Backend
 from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
 from bayes_nn.inference.posterior.datatree import to_datatree
-from bayes_nn.inference.posterior.diagnostics import fit_section
+from bayes_nn.inference.posterior.diagnostics import fit_section, stacking_weights
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.posterior.feature_information import FeatureInformation, feature_information
 from bayes_nn.inference.posterior.metric import LearnedMetric, learned_metric
 from bayes_nn.inference.posterior.noise_check import noise_notes
 from bayes_nn.inference.posterior.record import fit_record
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
+from bayes_nn.inference.problem.chain_weights import ChainWeights
 from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
-from bayes_nn.inference.problem.problem import Problem
 from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
 from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
 from bayes_nn.inference.report.fit_section import FitSection
@@ -33,11 +32,7 @@ from bayes_nn.inference.report.notebook import as_pairs, as_paragraphs
 from bayes_nn.inference.report.page import write_fit_report
 from bayes_nn.inference.sampling.few_latents.trusted_evidence import trusted_evidence
 from bayes_nn.inference.sampling.smc import SMC
-from bayes_nn.runtime.memory import refuse_beyond_memory
 from bayes_nn.runtime.progress import progress_bar
-
-#: Numbers that a prediction holds for every input, output and draw: mean and variance, and a copy of each.
-NUMBERS = 4
 
 
 @dataclass(frozen=True)
@@ -132,6 +127,20 @@ class Posterior(Draws):
         """
         return judge_convergence(self, self.sampler_reasons, self.dataset.new_inputs(X))
 
+    @cached_property
+    def chain_weights(self) -> ChainWeights:
+        """What every chain counts in predictions: all alike where chains agree, as :attr:`convergence` sees it.
+
+        Islands of SMC that disagree are weighted by their evidence, other chains by stacking where leaving rows out can
+        be trusted (docs/decisions/0022).
+        Diagnostics, averages over draws and :meth:`to_datatree` weigh chains alike.
+        """
+        if self.convergence.chains_agree:
+            return ChainWeights.alike(self.shape[0])
+        if self.sampler == SMC.name and self.sampler_evidence:
+            return ChainWeights.by_evidence(self.sampler_evidence.details["log_evidence_by_island"])
+        return stacking_weights(self.record)
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why not to trust the draws or the evidence that came with them; empty if nothing failed."""
@@ -166,14 +175,8 @@ class Posterior(Draws):
             (2,)
         """
         new = self.dataset.new_inputs(X)
-        draws = self.log_likelihood.size if self.values else 1
-        refuse_beyond_memory(
-            NUMBERS * 8.0 * draws * len(new) * self.problem.Y.shape[1],
-            f"predicting {len(new):,} inputs by {draws:,} draws",
-            "predict fewer inputs at a time",
-        )
-        components = self.of_every_draw(_predict, new, once=True)
-        return self.problem.predictive(components, self.dataset.scale)
+        predictive = self.problem.predictive(self.predictions_at(new), self.dataset.scale)
+        return replace(predictive, draw_weights=self.chain_weights.of_draws(self.shape[1]))
 
     def plot_tempering(self) -> Figure:
         """The way from the prior to the posterior that the sampler took.
@@ -227,7 +230,7 @@ class Posterior(Draws):
         evidence = self.sampler_evidence
         facts = [("log evidence", evidence.estimate)] if evidence else []
         facts += [("seconds", f"{self.seconds:.1f}"), *(("residuals", note) for note in self.noise_notes)]
-        details = evidence.details if evidence else {}
+        details = (evidence.details if evidence else {}) | self.chain_weights.details
         return fit_section(self.prior.name, self.record, details, self.reasons, facts, self.prior.rung_name)
 
     def save(self, path: str | Path) -> Path:
@@ -252,9 +255,6 @@ class Posterior(Draws):
         }
         evidence = {"log evidence": self.sampler_evidence.estimate} if self.sampler_evidence else {}
         told = {"reasons": "; ".join(self.reasons), "residuals": "; ".join(self.noise_notes)}
+        told["predictions"] = "" if self.convergence.chains_agree else str(self.chain_weights)
         known |= evidence | {name: text for name, text in told.items() if text}
         return as_pairs(f"Posterior of {self.prior.name}", known) + as_paragraphs(self.reasons)
-
-
-def _predict(problem: Problem, X_new: Array, values: dict[str, Array], key: Array) -> Any:
-    return problem.predict(X_new, values, key)

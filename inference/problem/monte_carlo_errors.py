@@ -1,6 +1,6 @@
 """Averages over posterior draws with a Monte-Carlo error."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import arviz as az
@@ -107,17 +107,25 @@ def average_over_draws(quantity: Float[np.ndarray, "chains draws"], sampler: str
     return Average(float(quantity.mean()), float(standard_errors(quantity, sampler)), std)
 
 
-def error_of_mean_density(of_chains: Float[np.ndarray, "chains T"]) -> float:
+def error_of_mean_density(
+    of_chains: Float[np.ndarray, "chains T"], log_weights: Sequence[float] | None = None
+) -> float:
     """Monte-Carlo error of the mean log density of a mixture of chains; 0 for one chain.
 
     Args:
         of_chains: log predictive density of every test point by the draws of every chain.
+        log_weights: of the chains in the mixture; all alike when left out.
 
     Example:
         >>> round(error_of_mean_density(np.log([[0.2, 0.2], [0.3, 0.3]])), 3)
         0.203
     """
-    return jackknife_error(lambda some: float(np.mean(logsumexp(some, axis=0))), of_chains)
+    logs = np.zeros(len(of_chains)) if log_weights is None else np.array(log_weights)
+
+    def mean(some: Float[np.ndarray, "some T"], own: Float[np.ndarray, " some"]) -> float:
+        return float(np.mean(logsumexp(some + own[:, None], axis=0)) - logsumexp(own))
+
+    return jackknife_error(mean, of_chains, logs)
 
 
 def pareto_smoothed(log_weights: Float[np.ndarray, " S"]) -> tuple[Float[np.ndarray, " S"], float]:
@@ -136,7 +144,7 @@ def pareto_smoothed(log_weights: Float[np.ndarray, " S"]) -> tuple[Float[np.ndar
         return log_weights, float("-inf")
     try:
         smoothed, k = array_stats.psislw(-log_weights)
-    except ValueError:
+    except (ValueError, IndexError):
         return log_weights, float("inf")
     # The smallest weight is as it was, but for the factor that normalises.
     smallest = int(np.argmin(log_weights))

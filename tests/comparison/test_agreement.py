@@ -40,6 +40,9 @@ def test_total_variation_of_mixtures_by_brute_force():
     expected = 0.5 * np.trapezoid(np.abs(p - q), y[:, 0, 0, 0], axis=0)
     np.testing.assert_allclose(total_variation(first, second), expected, atol=1e-4)
     np.testing.assert_allclose(total_variation(second, first), expected, atol=1e-4)
+    counted = bnn.Predictive(second.component_means, second.component_stds, draw_weights=np.eye(7)[2])
+    one = bnn.Predictive(second.component_means[[2]], second.component_stds[[2]])
+    np.testing.assert_allclose(total_variation(first, counted), total_variation(first, one), atol=1e-4)
 
 
 def test_table_from_numbers_worked_out_apart():

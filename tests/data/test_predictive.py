@@ -9,6 +9,7 @@ from scipy import stats
 
 import bayes_nn as bnn
 from bayes_nn import priors
+from bayes_nn.data.mixture_predictive import MixturePredictive
 
 MEANS, STDS = np.array([[[0.0], [1.0]], [[2.0], [-1.0]]]), np.array([[[1.0], [0.5]], [[0.5], [2.0]]])
 
@@ -37,6 +38,44 @@ def test_samples_have_the_moments_of_the_mixture():
     assert draws.shape == (100_000, 2)
     assert (np.abs(draws.mean(axis=0) - p.mean) < 5 * p.std / 100_000**0.5).all()
     assert (np.abs(draws.std(axis=0) / p.std - 1) < 0.02).all()
+
+
+def weighted_and_repeated():
+    """Predictive distributions whose draws weigh 1 : 3, and the same with the second draw three times."""
+    rng, weights, rows = np.random.default_rng(0), np.array([0.25, 0.75]), [0, 1, 1, 1]
+    f, of_f = rng.normal(size=(2, 5, 3, 1)), rng.dirichlet(np.ones(5), size=2)
+    probabilities = rng.dirichlet(np.ones(3), size=(2, 2))
+    kinds = (
+        lambda rows: (MEANS[rows], STDS[rows]),
+        lambda rows: (probabilities[rows], ("a", "b", "c")),
+        lambda rows: (stats.norm, {"loc": f[rows], "scale": np.array(0.5)}, of_f[rows]),
+        lambda rows: (stats.poisson, {"mu": np.exp(f[rows])}, of_f[rows]),
+    )
+    classes = (bnn.Predictive, bnn.ClassPredictive, MixturePredictive, MixturePredictive)
+    return [
+        (cls(*kind([0, 1]), draw_weights=weights), cls(*kind(rows))) for cls, kind in zip(classes, kinds, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("kind", range(4))
+def test_a_weighted_draw_counts_as_one_that_is_repeated(kind):
+    weighted, repeated = weighted_and_repeated()[kind]
+    y = ["a", "c"] if kind == 1 else np.ones(len(repeated.mean))
+    np.testing.assert_allclose(weighted.mean, repeated.mean)
+    np.testing.assert_allclose(weighted.std, repeated.std)
+    np.testing.assert_allclose(weighted.log_prob(y), repeated.log_prob(y))
+    if kind == 1:
+        expected = np.quantile(repeated.component_probabilities, [0.2, 0.9], axis=0, method="inverted_cdf")
+        np.testing.assert_allclose(weighted.quantile([0.2, 0.9]), expected)
+    else:
+        np.testing.assert_allclose(weighted.quantile([0.2, 0.9]), repeated.quantile([0.2, 0.9]))
+
+
+@pytest.mark.statistical
+def test_draws_are_sampled_by_their_weights():
+    """Of 4,000, 5 standard errors: a false alarm once in two million."""
+    p = bnn.Predictive(np.array([[[-1.0]], [[1.0]]]), np.full((2, 1, 1), 1e-3), draw_weights=np.array([0.2, 0.8]))
+    assert abs((p.sample(0, 4000) > 0.0).mean() - 0.8) < 5 * (0.16 / 4000) ** 0.5
 
 
 def test_standardising_changes_the_scale_and_nothing_else(small_data):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import arviz as az
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -11,6 +12,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
+from bayes_nn.inference.posterior.convergence import largest_by_chance
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.sampling.sampler import SampledDraws
 from bayes_nn.inference.sampling.smc import SMC
@@ -65,6 +67,16 @@ def test_chains_that_agree_on_the_training_data_alone(posterior):
     assert judged.ess_bulk < apart.convergence.ess_bulk
     # Inputs of the kind that was trained on show nothing.
     assert apart.convergence_at(X).converged
+
+
+@pytest.mark.statistical
+def test_few_draws_show_a_large_r_hat_by_chance():
+    """The largest of 50 quantities; of 300 sets 3 should exceed the bound, more than 11 do once in 10,000 times."""
+    draws = np.random.default_rng(0).normal(size=(4, 32, 300 * 50))
+    r_hat = az.rhat(az.dict_to_dataset({"quantity": draws}))["quantity"].values.reshape(300, 50).max(axis=1)
+    assert np.sum(r_hat > largest_by_chance(4, 32, 50)) <= 11
+    assert np.mean(r_hat > 1.05) > 0.5  # the usual limit is no sign that chains disagree
+    assert largest_by_chance(4, 1000, 50) < 1.05
 
 
 def test_chains_that_agree_everywhere(posterior):

@@ -1,5 +1,7 @@
 """Posteriors come back from a file and predict as before; what holds code of the user's is refused."""
 
+from dataclasses import replace
+
 import gpjax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 import bayes_nn as bnn
 from bayes_nn import inference, priors
+from bayes_nn.inference.problem.evidence import Evidence
 
 NET = bnn.mlp(depth=1)
 FEW = inference.SMC(particles=8, islands=2)
@@ -38,12 +41,32 @@ def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
     new = X[["c", "a", "b"]] + 0.5
     np.testing.assert_array_equal(again.predict(new).mean, posterior.predict(new).mean)
     np.testing.assert_array_equal(again.predict(new).log_prob(y), posterior.predict(new).log_prob(y))
+    assert again.chain_weights == posterior.chain_weights
     assert again.log_evidence == posterior.log_evidence
     assert again.reasons == posterior.reasons
     assert again.seconds == posterior.seconds
     assert again.prior == posterior.prior
     assert list(again.problem.latents) == list(posterior.problem.latents)
     np.testing.assert_array_equal(again.function_draws["f"], posterior.function_draws["f"])
+
+
+@pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
+@pytest.mark.parametrize("method", ["evidence", "stacking"])
+def test_chains_that_disagree_predict_as_before(small_data, method, tmp_path):
+    X, y = small_data
+    sampler = inference.InfiniteHMC(chains=2, warmup=20, draws=60)
+    posterior = bnn.fit(CASES["scale mixture"][0], X, y, bnn.Gaussian(0.3), sampler, key=2)
+    # The second chain has another scale.
+    values = {name: value * np.array([[1.0], [0.05]]) for name, value in posterior.values.items()}
+    evidence = Evidence(0.0, 0.0, "smc", details={"log_evidence_by_island": [-40.0, -39.0]})
+    sampler = ("smc", evidence) if method == "evidence" else ("nuts", None)
+    posterior = replace(posterior, values=values, sampler=sampler[0], sampler_evidence=sampler[1])
+    again = bnn.load(posterior.save(tmp_path / "posterior.npz"))
+    predictive = again.predict(X)
+    assert again.chain_weights.method == method
+    np.testing.assert_array_equal(predictive.draw_weights, posterior.predict(X).draw_weights)
+    np.testing.assert_array_equal(predictive.log_prob(y), posterior.predict(X).log_prob(y))
+    np.testing.assert_array_equal(predictive.sample(0, 3), posterior.predict(X).sample(0, 3))
 
 
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")

@@ -18,6 +18,10 @@ _WHY = (
     "a kernel that treats all directions alike needs of the order of d^p rows for a polynomial of degree p, a network "
     "or a metric that finds the directions far fewer; with too few rows (or too narrow a network) neither predicts"
 )
+_NO_METRIC = (
+    "needs hidden features: every direction of the inputs matters alike, so that no metric of the inputs does better "
+    "than the NNGP, while two hidden units turn to each kink"
+)
 
 
 def single_index(
@@ -88,8 +92,10 @@ def multi_index(
         noise_std: of the noise on y.
         test_rows: test rows.
         count: k, number of directions.
-        link: ``"product"`` is ``t_1 ... t_k``; ``"sum"`` is the sum of ``(t_j^2 - 1) / sqrt(2 k)``; both have mean 0
-            and variance 1. Or a function of t, (M, k) to (M,), taken as it is.
+        link: ``"product"`` is ``t_1 ... t_k``; ``"sum"`` is the sum of ``(t_j^2 - 1) / sqrt(2 k)``; ``"kinks"`` is
+            that of ``(|t_j| - sqrt(2/pi)) / sqrt(k (1 - 2/pi))`` with alternating signs, which with as many directions
+            as inputs no metric explains; all have mean 0 and variance 1. Or a function of t, (M, k) to (M,), taken as
+            it is.
         directions: U, (d, k), to share it between tasks; drawn where left out.
         key: a seed or a JAX key.
 
@@ -105,9 +111,10 @@ def multi_index(
     named: dict[str, Function] = {
         "product": lambda t: t.prod(axis=1),
         "sum": lambda t: _hermite(2)(t).sum(axis=1) / math.sqrt(count),
+        "kinks": lambda t: _centred_size(t) @ (-1.0) ** np.arange(count) / math.sqrt(count),
     }
     if not (callable(link) or (isinstance(link, str) and link in named)):
-        raise ValueError(f"link must be 'product', 'sum', or a function of one array; got {link!r}")
+        raise ValueError(f"link must be 'product', 'sum', 'kinks', or a function of one array; got {link!r}")
     target, at, noise = random_streams(key)
     U = _given_or_drawn(directions, inputs, count, target)
     X = at.standard_normal((rows + test_rows, inputs))
@@ -118,10 +125,17 @@ def multi_index(
         rows,
         noise_std,
         noise,
-        answer=f"a learned input metric of rank {count}, or hidden features: {_WHY}",
+        answer=_NO_METRIC
+        if link == "kinks" and count == inputs
+        else f"a learned input metric of rank {count}, or hidden features: {_WHY}",
         citation=f"{_DAMIAN}; Abbe et al. 2022, arXiv:2202.08658",
         directions=U,
     )
+
+
+def _centred_size(t: np.ndarray) -> np.ndarray:
+    """``|t|`` of standard-normal t, brought to mean 0 and variance 1."""
+    return (abs(t) - math.sqrt(2.0 / math.pi)) / math.sqrt(1.0 - 2.0 / math.pi)
 
 
 def orthonormal_directions(

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayes_nn.inference.features.feature_record import figure_of_features
 from bayes_nn.inference.posterior.diagnostics import compare_by_loo, fit_section
+from bayes_nn.inference.report.fit_section import FitSection
 from bayes_nn.inference.report.page import KernelScores, Page
 from bayes_nn.inference.verdict.mixture import describe_mixture
 from bayes_nn.inference.verdict.prior_result import CODE_LENGTH, PriorResult
@@ -21,7 +22,7 @@ def page_of(
     rows: Sequence[PriorResult],
     table: pd.DataFrame,
     verdict: Verdict,
-    records: Mapping[str, xr.DataTree],
+    sections: Sequence[FitSection],
     features: xr.Dataset | None,
     feature_free: PriorResult | None,
     figures: Mapping[str, Any],
@@ -33,7 +34,7 @@ def page_of(
         rows: of the comparison, best evidence first.
         table: of the same.
         verdict: on them.
-        records: of the draws of the first split, by name.
+        sections: on the draws of the first split, in the order of the rows.
         features: what the features of the judged network became, where that is known.
         feature_free: all feature-free priors as one.
         figures: waterfall, evidence and predictions, by name.
@@ -41,10 +42,6 @@ def page_of(
     """
     short, shared = short_names([row.name for row in rows])
     bounds = pd.DataFrame([row.bounds for row in rows], columns=["lower", "upper"], index=table.index)
-    sections = [
-        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row), row.rung_name)
-        for row in rows
-    ]
     loo, loo_failure = compare_by_loo(sections, {row.name: row.log_evidence_by_split[0] for row in rows})
     contradictions = [reason for reason in verdict.reasons if "contradict" in reason]
     comparable = [row.name for row in rows if row.has_comparable_evidence]
@@ -86,6 +83,19 @@ def _shortened_parts(parts: dict[str, Any], short: Mapping[str, str]) -> dict[st
         if isinstance(part, tuple) and all(isinstance(one, str) for one in part):
             made[name] = tuple(shortened(one, short) for one in part)
     return made
+
+
+def sections_of(rows: Sequence[PriorResult], records: Mapping[str, xr.DataTree]) -> list[FitSection]:
+    """What is known of the draws of every row.
+
+    Args:
+        rows: of the comparison.
+        records: of the draws of the first split, by name.
+    """
+    return [
+        fit_section(row.name, records.get(row.name), row.details, row.reasons, _evidence_of(row), row.rung_name)
+        for row in rows
+    ]
 
 
 def _evidence_of(row: PriorResult) -> list[tuple[str, str]]:

@@ -14,15 +14,15 @@ from scipy.special import logsumexp
 
 from bayes_nn.data.scores import paired_difference
 from bayes_nn.inference.comparison import storage
-from bayes_nn.inference.comparison.page_of import page_of
+from bayes_nn.inference.comparison.page_of import page_of, sections_of
 from bayes_nn.inference.comparison.plots import evidence_of_rows, predictions_of_rows, waterfall_of_shares
 from bayes_nn.inference.drawing.backends import Backend
 from bayes_nn.inference.features.after_kernel import after_kernel
 from bayes_nn.inference.features.alignment import kernel_alignment
 from bayes_nn.inference.features.feature_record import feature_record
-from bayes_nn.inference.posterior.diagnostics import fit_section
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
+from bayes_nn.inference.report.fit_section import FitSection
 from bayes_nn.inference.report.page import Page, write_report
 from bayes_nn.inference.sampling.sampler import Sampler
 from bayes_nn.inference.verdict.html import comparison_html
@@ -123,9 +123,8 @@ class Comparison:
         Raises:
             ValueError: for a negative margin, or a level not between 0 and 1.
         """
-        return judge(
-            self.rows, self.n_train, margin=margin, level=level, vectors=bool(self.settings.get("vectors", True))
-        )
+        vectors = bool(self.settings.get("vectors", True))
+        return judge(self.rows, self.n_train, margin=margin, level=level, vectors=vectors)
 
     @cached_property
     def feature_free(self) -> PriorResult | None:
@@ -162,8 +161,7 @@ class Comparison:
     def plot_predictions(self) -> Figure:
         """Predictions of every prior on the test data of all splits.
 
-        Predicted against observed numbers, of the first output; for labels how often the most probable class was right
-        against its probability.
+        Predicted against observed numbers of the first output; for labels, calibration of the most probable class.
 
         Raises:
             ValueError: without test data.
@@ -183,11 +181,14 @@ class Comparison:
         Raises:
             ValueError: for a name that no row has.
         """
-        row = next((row for row in self.rows if row.name == prior), None)
-        if row is None:
-            raise ValueError(f"there is no prior {prior!r}; choose from {', '.join(row.name for row in self.rows)}")
-        section = fit_section(prior, self.fit_records.get(prior), row.details, rung=row.rung_name)
-        return plot_diagnostics(section, which, backend)
+        sections = {section.name: section for section in self._sections}
+        if prior not in sections:
+            raise ValueError(f"there is no prior {prior!r}; choose from {', '.join(sections)}")
+        return plot_diagnostics(sections[prior], which, backend)
+
+    @cached_property
+    def _sections(self) -> list[FitSection]:
+        return sections_of(self.rows, self.fit_records)
 
     @cached_property
     def fit_records(self) -> dict[str, xr.DataTree]:
@@ -216,12 +217,12 @@ class Comparison:
 
     @property
     def page(self) -> Page:
-        """What the report shows, its figures drawn anew, since a layout may move when a figure is saved twice."""
+        """What the report shows, its own figures drawn anew, whose layout may move when one is saved twice."""
         return page_of(
             self.rows,
             self.table,
             self.verdict,
-            self.fit_records,
+            self._sections,
             self.features,
             self.feature_free,
             {

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import matplotlib.pyplot as plt
 
@@ -118,14 +119,22 @@ def plot_diagnostics(section: FitSection, which: str, backend: str = "matplotlib
     return figure
 
 
+#: What has been drawn, as long as its section lives.
+_PICTURES: "WeakKeyDictionary[FitSection, list[Picture]]" = WeakKeyDictionary()
+
+
 def pictures_of(section: FitSection) -> list[Picture]:
-    """ArviZ's figures of the draws, each drawn or with a line that says why not.
+    """ArviZ's figures of the draws, each drawn, once for all pages, or with a line that says why not.
 
     Args:
         section: with a record.
     """
-    if section.record is None:
-        return []
+    if section not in _PICTURES:
+        _PICTURES[section] = [] if section.record is None else _drawn(section)
+    return _PICTURES[section]
+
+
+def _drawn(section: FitSection) -> list[Picture]:
     found = []
     for which, kind in KINDS.items():
         name, shown = f"plot_{which}", Picture(kind.title, kind.note, single=kind.panels[0] == "one")

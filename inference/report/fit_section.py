@@ -10,7 +10,7 @@ import xarray as xr
 from bayes_nn.priors.prior import RUNG_NAMES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitSection:
     """What is known of the draws of one fit.
 

@@ -139,6 +139,7 @@ def test_second_hermite_target_has_mean_0_variance_1_and_no_linear_part():
     [
         ("product", lambda t: t[:, 0] * t[:, 1] * t[:, 2]),
         ("sum", lambda t: ((t**2 - 1) / 2**0.5).sum(axis=1) / 3**0.5),
+        ("kinks", lambda t: ((abs(t) - (2 / np.pi) ** 0.5) @ [1, -1, 1]) / (3 * (1 - 2 / np.pi)) ** 0.5),
     ],
 )
 def test_multi_index_targets(link, formula):
@@ -146,6 +147,12 @@ def test_multi_index_targets(link, formula):
     np.testing.assert_allclose(task.y, formula(task.X @ task.directions), rtol=1e-10, atol=1e-12)
     y = task.y[:, None]
     assert np.abs(z_score(np.hstack([y, y**2 - 1.0, y * task.X]))).max() < LIMIT
+
+
+def test_only_kinks_along_all_directions_leave_nothing_to_a_metric():
+    answers = [tasks.multi_index(inputs=4, count=count, link="kinks").answer for count in (3, 4)]
+    assert "learned input metric of rank 3" in answers[0]
+    assert answers[1].startswith("needs hidden features")
 
 
 def test_own_links_are_taken_as_they_are():

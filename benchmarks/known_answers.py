@@ -1,8 +1,8 @@
 """The verdict on tasks whose answer is known, hyperparameters inferred, everything else as by default.
 
-Run with ``python benchmarks/known_answers.py [seeds] [task ...]``. 200 rows, depth 2, ReLU, width 20 (identity
-units on the deep linear teacher). For every task and seed: evidences and RMSE of every prior, the verdict with its
-numbers, and the seconds. Keys are the seeds.
+Run with ``python benchmarks/known_answers.py [seeds] [task ...]``. 200 rows, depth 2, ReLU, width 20 (identity units on
+the deep linear teacher; 100 rows, 3 inputs and depth 1 for the kinks). For every task and seed: evidences and RMSE of
+every prior, the verdict with its numbers, and the seconds. Keys are the seeds.
 """
 
 import sys
@@ -41,6 +41,10 @@ TASKS = {
     "two indices": (RELU, two_indices),
     "staircase": (RELU, lambda key: data_of(tasks.staircase(key=key))),
     "parity": (RELU, lambda key: data_of(tasks.sparse_parity(key=key))),
+    "kinks": (
+        bnn.mlp(1, "relu"),
+        lambda key: data_of(tasks.multi_index(100, 3, noise_std=0.1, count=3, link="kinks", key=key)),
+    ),
     "diabetes": (RELU, lambda key: data_of(tasks.diabetes(key=key))),
 }
 

@@ -5,7 +5,8 @@ or killed, goes on, and does nothing twice. Data sets that scikit-learn ships wi
 ``--rows`` rows of each, drawn at random with a fixed seed; rows that repeat others are left out, so that none is both
 trained on and tested on. ReLU and erf, depths 1 and 2; all sets at the first width before any at the next, regression
 before labels and small sets first. With ``--seconds`` the run stops after so long. Writes the cells, table.csv,
-atlas.png and report.html to ``--out``, and prints outcomes by rung, seconds of cells, and what is not done.
+table.md (for the documentation), atlas.png and report.html to ``--out``, and prints outcomes by rung, seconds of cells,
+and what is not done.
 """
 
 import argparse
@@ -48,6 +49,19 @@ def data_sets(data):
     return sorted(sets, key=lambda one: (False, 442) if one == "diabetes" else (one.likelihood.labels, len(one.y)))
 
 
+def in_markdown(table):
+    """What the documentation shows of the cells that are done."""
+    lines = ["| data set | rows, inputs | network | outcome | gain, nats per test point | log Bayes factor | minutes |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for row in table.itertuples():
+        network = f"{row.architecture}, width {row.width}"
+        gain = f"{row.gain:+.3f} \u00b1 {row.gain_se:.3f}"
+        factor = f"{row.log_bayes_factor:+.1f} \u00b1 {row.mcse:.1f}" + ("" if row.reliable else " (not reliable)")
+        size, minutes = f"{row.rows}, {row.inputs}", f"{row.seconds / 60.0:.1f}"
+        lines.append(f"| {row.set} | {size} | {network} | {row.outcome} | {gain} | {factor} | {minutes} |")
+    return "\n".join(lines) + "\n"
+
+
 def numbers(text):
     """Whole numbers separated by commas."""
     return [int(part) for part in text.split(",")]
@@ -88,6 +102,7 @@ def main():
         print(f"seconds of a cell, quartiles: {quartiles}; this run took {time.perf_counter() - began:.0f} s")
         found.plot().savefig(given.out / "atlas.png", dpi=150)
         found.report(given.out / "report.html")
+        (given.out / "table.md").write_text(in_markdown(done))
     return 0
 
 

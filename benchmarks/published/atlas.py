@@ -5,8 +5,8 @@ or killed, goes on, and does nothing twice. Data sets that scikit-learn ships wi
 ``--rows`` rows of each, drawn at random with a fixed seed; rows that repeat others are left out, so that none is both
 trained on and tested on. ReLU and erf, depths 1 and 2; all sets at the first width before any at the next, regression
 before labels and small sets first. With ``--seconds`` the run stops after so long. Writes the cells, table.csv,
-table.md (for the documentation), atlas.png and report.html to ``--out``, and prints outcomes by rung, seconds of cells,
-and what is not done.
+table.inc (for the documentation), atlas.png and report.html to ``--out``, and prints outcomes by rung, seconds of
+cells, and what is not done.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def main():
         print(f"seconds of a cell, quartiles: {quartiles}; this run took {time.perf_counter() - began:.0f} s")
         found.plot().savefig(given.out / "atlas.png", dpi=150)
         found.report(given.out / "report.html")
-        (given.out / "table.md").write_text(in_markdown(done))
+        (given.out / "table.inc").write_text(in_markdown(done))
     return 0
 
 

@@ -101,8 +101,7 @@ def _refuse_lost_noise(problem: CollapsedProblem, prior: GaussianProcessMixture)
     """
     if not problem.likelihood.conjugate or (_features(problem) <= len(problem.Y) and prior.function_site == "readout"):
         return
-    u = problem.sample_prior(jax.random.key(0), (DRAWS if problem.latents else 1,))
-    condition = float(_condition(_first_rows(problem), u)) * len(problem.Y) / min(ROWS, len(problem.Y))
+    condition = float(_condition(_first_rows(problem), jax.random.key(0))) * len(problem.Y) / min(ROWS, len(problem.Y))
     if not condition <= LARGEST_CONDITION:
         raise ValueError(
             f"{prior.name} has a kernel whose trace is {condition:.0e} times the noise variance, so that double "
@@ -120,11 +119,11 @@ def _features(problem: CollapsedProblem) -> int:
 
 
 @jax.jit
-def _condition(problem: CollapsedProblem, u: Float[Array, "M D"]) -> Float[Array, ""]:
+def _condition(problem: CollapsedProblem, key: Array) -> Float[Array, ""]:
     """The smallest condition number under some draws from the prior."""
 
     def one(u: Float[Array, " D"]) -> Float[Array, ""]:
         values = problem.values(u)
         return problem.process(values).condition(problem.noise_variance(values))
 
-    return jnp.min(jax.lax.map(one, u))
+    return jnp.min(jax.lax.map(one, problem.sample_prior(key, (DRAWS if problem.latents else 1,))))

@@ -48,7 +48,7 @@ def first_stage(problem: Problem, move: Move, start: Start, key: Array) -> Stage
     replica = np.tile(np.arange(levels), (systems, 1))
     log_step = np.full((systems, levels - 1), np.log(0.5))
     key_reference = jax.random.fold_in(key, 1)
-    wide = fit_reference(problem.sample_prior(key_reference, (256,)), problem.n_hyperparameters)
+    wide = _reference_of_prior(problem, key_reference)
     reference = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], levels - 1, axis=0), wide)
     moves = np.ones(levels - 1, int)
     stage = Stage(start.tempering, reference, moves, System(keys, particles, replica, log_step))
@@ -102,6 +102,11 @@ def adapt_paces(problem: Problem, move: Move, stage: Stage, key: Array) -> Stage
     reference, steps = _adapt_paces(problem, stage.reference, (tempering, steps, keys, u))
     log_step = np.tile(np.log(steps), (len(systems.log_step), 1))
     return _on_host(stage._replace(reference=reference, systems=systems._replace(log_step=log_step)))
+
+
+@jax.jit
+def _reference_of_prior(problem: Problem, key: Array) -> Reference:
+    return fit_reference(problem.sample_prior(key, (256,)), problem.n_hyperparameters)
 
 
 @jax.jit

@@ -72,6 +72,9 @@ def unfold(density: Density, v: Float[np.ndarray, "... D"], rng: np.random.Gener
     """u for the v of a density that was folded, with signs at random."""
     if not isinstance(density, Folded):
         return v
-    return np.asarray(density.unfolded(jnp.asarray(v))) * np.where(
-        density.signless, rng.choice([-1.0, 1.0], size=v.shape), 1.0
-    )
+    return np.asarray(_unfolded(density, v)) * np.where(density.signless, rng.choice([-1.0, 1.0], size=v.shape), 1.0)
+
+
+@jax.jit
+def _unfolded(density: Folded, v: Float[Array, "... D"]) -> Float[Array, "... D"]:
+    return density.unfolded(v)

@@ -181,10 +181,10 @@ class Comparison:
         Raises:
             ValueError: for a name that no row has.
         """
-        sections = {section.name: section for section in self._sections}
-        if prior not in sections:
-            raise ValueError(f"there is no prior {prior!r}; choose from {', '.join(sections)}")
-        return plot_diagnostics(sections[prior], which, backend)
+        rows = {row.name: row for row in self.rows}
+        if prior not in rows:
+            raise ValueError(f"there is no prior {prior!r}; choose from {', '.join(rows)}")
+        return plot_diagnostics(sections_of([rows[prior]], self.fit_records)[0], which, backend)
 
     @cached_property
     def _sections(self) -> list[FitSection]:

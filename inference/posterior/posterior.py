@@ -228,7 +228,7 @@ class Posterior(Draws):
     def _section(self) -> FitSection:
         """What pages and plots show of the draws."""
         evidence = self.sampler_evidence
-        facts = [("log evidence", evidence.estimate)] if evidence else []
+        facts = [("log evidence", evidence.estimate.replace("+-", "\u00b1"))] if evidence else []
         facts += [("seconds", f"{self.seconds:.1f}"), *(("residuals", note) for note in self.noise_notes)]
         details = (evidence.details if evidence else {}) | self.chain_weights.details
         return fit_section(self.prior.name, self.record, details, self.reasons, facts, self.prior.rung_name)

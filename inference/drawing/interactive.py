@@ -105,7 +105,7 @@ def _axis(axis: Any, domain: np.ndarray, anchor: str) -> dict[str, Any]:
     if axis.get_ticklabels():
         found["tickfont"] = {"size": pixels(axis.get_ticklabels()[0])}
     locator = axis.get_major_locator()
-    if isinstance(locator, MaxNLocator) and np.all(np.mod(locator.tick_values(0.1, 0.9), 1.0) == 0.0):  # whole numbers
+    if isinstance(locator, MaxNLocator) and np.all(np.mod(locator.tick_values(0.0, 2.0), 1.0) == 0.0):  # whole numbers
         found |= {"tick0": 0.0, "dtick": float(np.diff(axis.get_majorticklocs())[0])}
     if isinstance(locator, FixedLocator | NullLocator):
         ticks = named_ticks(axis)

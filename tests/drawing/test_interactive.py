@@ -332,6 +332,13 @@ def test_names_stand_on_the_axis_and_in_what_is_hovered_over():
     assert shown.data[0].hovertext == ("-250 \u00b1 0.6, BayesianNetwork(32)",)
 
 
+def test_rounds_are_whole_numbers():
+    rounds, nats = as_plotly(exchange()).layout.xaxis3, as_plotly(exchange()).layout.yaxis3
+    assert rounds.title.text == "round"
+    assert rounds.dtick == 1.0
+    assert nats.dtick is None
+
+
 def test_a_click_on_a_rung_hides_its_priors():
     shown = as_plotly(evidence())
     groups = {one.legendgroup for one in shown.data if not one.showlegend and one.error_x.array is not None}

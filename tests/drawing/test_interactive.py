@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 import bayes_nn as bnn
 from bayes_nn.inference.atlases.figure import plot_atlas
+from bayes_nn.inference.comparison.learning_curves import LearningCurves
 from bayes_nn.inference.drawing.interactive import as_plotly
 from bayes_nn.inference.drawing.looks import css, text
 from bayes_nn.inference.features.function_plot import plot_functions
@@ -350,6 +351,11 @@ def test_what_has_no_counterpart_is_named():
     figure.subplots().quiver([0.0], [0.0], [1.0], [1.0])
     with pytest.raises(TypeError, match="no counterpart of Quiver in Plotly"):
         as_plotly(figure)
+
+
+def test_plotly_draws_into_no_figure_that_is_given():
+    with pytest.raises(ValueError, match="makes a figure of its own: leave out figure"):
+        LearningCurves(pd.DataFrame()).plot(Figure(), backend="plotly")
 
 
 def test_every_plot_takes_a_backend():

@@ -49,9 +49,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"bayes_nn {release}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-html_sidebars = {
-    name: [] for name in ("start", "ladder", "verdict", "diagnostics", "benchmarks", "contributing", "changelog")
-}
+ALONE = ("start", "ladder", "verdict", "diagnostics", "atlas/index", "benchmarks", "contributing", "changelog")
+html_sidebars = {name: [] for name in ALONE}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bayes_nn.architecture.serial import Serial
 from bayes_nn.inference.atlases.cell import Cell
@@ -20,6 +19,7 @@ from bayes_nn.inference.atlases.run import run_cells
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.sweep import checked_nets, checked_widths
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.report.notebook import as_pairs
 from bayes_nn.inference.sampling.exchange.smc_first import SMCFirst
 from bayes_nn.inference.sampling.smc import SMC
@@ -85,13 +85,16 @@ class Atlas:
             raise ValueError(f"there is no comparison {path}")
         return Comparison(**storage.read(path))
 
-    def plot(self) -> Figure:
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
         """Data sets against architectures and widths: colour for what explains the gain, size for the gain.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
 
         Raises:
             ValueError: if no cell is done.
         """
-        return plot_atlas(self.table)
+        return by_backend(plot_atlas(self.table), backend)
 
     def report(self, path: str | Path) -> Path:
         """Write a self-contained HTML page with the figure and the table, and return its path.

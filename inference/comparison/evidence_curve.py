@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
-from matplotlib.figure import Figure
 
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.comparison.leave_one_out import LeaveOneOut, leave_one_out
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior.fit import checked_likelihood, checked_prior
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
 from bayes_nn.inference.problem.data_tempering import DataTempering
@@ -117,9 +117,14 @@ class EvidenceCurve:
         }
         return pd.DataFrame(columns, index=pd.Index(self.sizes, name="rows"))
 
-    def plot(self) -> Figure:
-        """Code length and leave-one-out loss per row against the number of rows, with two standard errors."""
-        return plot_evidence_curve(self.table.assign(rows_before=(0, *self.sizes[:-1])), self.name, self.rung)
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
+        """Code length and leave-one-out loss per row against the number of rows, with two standard errors.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
+        """
+        table = self.table.assign(rows_before=(0, *self.sizes[:-1]))
+        return by_backend(plot_evidence_curve(table, self.name, self.rung), backend)
 
     def __str__(self) -> str:
         text = f"{self.name}\n{self.table.round(3).to_string()}"

@@ -16,6 +16,7 @@ from bayes_nn.data.likelihoods.likelihood import Likelihood
 from bayes_nn.inference.comparison.compare import compare_datasets
 from bayes_nn.inference.comparison.result import Comparison
 from bayes_nn.inference.comparison.splits import Split
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior.fit import checked_likelihood
 from bayes_nn.inference.report.learning_curve_plot import plot_learning_curves
 from bayes_nn.inference.sampling.smc import SMC
@@ -54,7 +55,7 @@ class LearningCurves:
 
     frame: pd.DataFrame
 
-    def plot(self, figure: FigureBase | None = None) -> FigureBase:
+    def plot(self, figure: FigureBase | None = None, *, backend: Backend = "matplotlib") -> Any:
         """Test lpd, RMSE and log evidence over the NNGP's (or the first account's) against the number of rows.
 
         Beside the evidences stands the code length of the trained ensemble with its sign turned.
@@ -64,10 +65,17 @@ class LearningCurves:
 
         Args:
             figure: a Matplotlib figure or subfigure to draw into; a new one where left out.
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over, a new one.
+
+        Raises:
+            ValueError: for a figure to draw into and "plotly" at once.
         """
+        if figure is not None and backend != "matplotlib":
+            raise ValueError(f"backend={backend!r} makes a figure of its own: leave out figure")
         accounts = list(dict.fromkeys(self.frame.account))
         baseline = next((name for name in accounts if name.startswith("NNGP")), accounts[0])
-        return plot_learning_curves(self._over_repeats(baseline), baseline, figure)
+        drawn: Any = plot_learning_curves(self._over_repeats(baseline), baseline, figure)
+        return drawn if figure is not None else by_backend(drawn, backend)
 
     def _over_repeats(self, baseline: str) -> pd.DataFrame:
         """Means over repeats with standard errors, by account and rows; gain is the evidence over the baseline's."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,14 +17,13 @@ from bayes_nn.inference.verdict.share import Share
 from bayes_nn.inference.verdict.short_names import short_names
 
 
-def evidence_of_rows(rows: Sequence[PriorResult], test_to_train: float, scale: str, backend: str) -> Any:
+def evidence_of_rows(rows: Sequence[PriorResult], test_to_train: float, scale: str) -> Figure:
     """Evidence and test score of every prior.
 
     Args:
         rows: of the comparison, best evidence first.
         test_to_train: test rows over training rows of a split.
         scale: of y, in words.
-        backend: "matplotlib" or "plotly".
     """
     short, shared = short_names([row.name for row in rows])
     columns = {name: [getattr(row, name) for row in rows] for name in ("log_evidence", "mcse", "reliable")}
@@ -35,16 +33,15 @@ def evidence_of_rows(rows: Sequence[PriorResult], test_to_train: float, scale: s
         over = next((row for row in rows if row.kind == "NNGP"), rows[0])
         gains = [paired_difference(row.lpd_test, over.lpd_test, test_to_train) for row in rows]
         table[["gain", "gain_error"]], baseline = gains, short[over.name]
-    return plot_evidence(table, scale, baseline, backend)
+    return plot_evidence(table, scale, baseline)
 
 
-def waterfall_of_shares(shares: Sequence[Share], rows: Sequence[PriorResult], backend: str) -> Any:
+def waterfall_of_shares(shares: Sequence[Share], rows: Sequence[PriorResult]) -> Figure:
     """What every rung recovers of the network's gain.
 
     Args:
         shares: of the verdict.
         rows: of the comparison.
-        backend: "matplotlib" or "plotly".
 
     Raises:
         ValueError: without shares.
@@ -53,7 +50,7 @@ def waterfall_of_shares(shares: Sequence[Share], rows: Sequence[PriorResult], ba
         raise ValueError("a waterfall needs an NNGP, a BayesianNetwork and test data")
     short, shared = short_names([row.name for row in rows])
     table = pd.DataFrame([asdict(share) | {"prior": short[share.prior]} for share in shares])
-    return plot_waterfall(table.rename_axis(shared), backend)
+    return plot_waterfall(table.rename_axis(shared))
 
 
 def predictions_of_rows(rows: Sequence[PriorResult], observed: Float[np.ndarray, "T C"]) -> Figure:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
 from jaxtyping import Array
-from matplotlib.figure import Figure
 from scipy import stats
 
 from bayes_nn.architecture.widened import widened
 from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior.changed_prior import Change, refitted, reweighted, summed_error
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.problem.collapsed import CollapsedProblem
@@ -53,15 +53,19 @@ class PriorSensitivity:
     splits: int
     level: float
 
-    def plot(self) -> Figure:
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
         """The log e-value under every changed prior, and the change of every log evidence.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
 
         Raises:
             ValueError: if no standard deviation is inferred.
         """
         if self.table.empty:
             raise ValueError("no standard deviation is inferred: there is no prior to change")
-        return plot_sensitivity(self.table, self.changes, self.verdict.log_e_value, float(np.log(1.0 / self.level)))
+        needed = float(np.log(1.0 / self.level))
+        return by_backend(plot_sensitivity(self.table, self.changes, self.verdict.log_e_value, needed), backend)
 
     def __str__(self) -> str:
         if self.table.empty:

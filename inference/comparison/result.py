@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from scipy.special import logsumexp
 
 from bayes_nn.data.scores import paired_difference
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.page_of import page_of, sections_of
 from bayes_nn.inference.comparison.plots import evidence_of_rows, predictions_of_rows, waterfall_of_shares
-from bayes_nn.inference.drawing.backends import Backend
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.features.after_kernel import after_kernel
 from bayes_nn.inference.features.alignment import kernel_alignment
 from bayes_nn.inference.features.feature_record import feature_record
@@ -145,7 +144,7 @@ class Comparison:
             ImportError: without Plotly, saying what to install.
         """
         scale = "standardised y" if self.standardized else "y as given"
-        return evidence_of_rows(self.rows, self.test_to_train, scale, backend)
+        return by_backend(evidence_of_rows(self.rows, self.test_to_train, scale), backend)
 
     def plot_waterfall(self, *, backend: Backend = "matplotlib") -> Any:
         """What every rung of the ladder of priors recovers of the network's gain over the NNGP.
@@ -156,19 +155,20 @@ class Comparison:
         Raises:
             ValueError: without test data, or where the table lacks an NNGP or a Bayesian network.
         """
-        return waterfall_of_shares(self.verdict.shares, self.rows, backend)
+        return by_backend(waterfall_of_shares(self.verdict.shares, self.rows), backend)
 
-    def plot_predictions(self) -> Figure:
-        """Predictions of every prior on the test data of all splits.
+    def plot_predictions(self, *, backend: Backend = "matplotlib") -> Any:
+        """Predicted against observed test numbers, of the first output, by prior; of labels, their calibration.
 
-        Predicted against observed numbers of the first output; for labels, calibration of the most probable class.
+        Args:
+            backend: as in :meth:`plot_evidence`, which raises the same.
 
         Raises:
             ValueError: without test data.
         """
         if not self.y_test:
             raise ValueError("there are no test data: pass X_test and y_test, or splits=5")
-        return predictions_of_rows(self.rows, np.concatenate(self.y_test))
+        return by_backend(predictions_of_rows(self.rows, np.concatenate(self.y_test)), backend)
 
     def plot_diagnostics(self, prior: str, which: str = "rank_dist", *, backend: Backend = "matplotlib") -> Any:
         """One of ArviZ's figures of the draws of the first split, after a reload as well.

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 import pandas as pd
 from jaxtyping import Array
-from matplotlib.figure import Figure
 
 from bayes_nn.architecture.serial import Serial, checked_net, checked_width
 from bayes_nn.data.dataset import Dataset
 from bayes_nn.data.likelihoods.likelihood import Likelihood
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior.fit import checked_likelihood, fit_dataset
 from bayes_nn.inference.posterior.posterior import Posterior
 from bayes_nn.inference.report.richness_plot import plot_richness
@@ -90,9 +90,13 @@ class Richness:
         """The scale at which the NNGP's evidence is highest: what scale the targets have for a kernel that is fixed."""
         return _best(self.table.nngp_log_evidence)
 
-    def plot(self) -> Figure:
-        """Evidence, with the NNGP's beside it, and feature information against gamma."""
-        return plot_richness(self.table, self.width, self.best[:3])
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
+        """Evidence, with the NNGP's beside it, and feature information against gamma.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
+        """
+        return by_backend(plot_richness(self.table, self.width, self.best[:3]), backend)
 
     def __str__(self) -> str:
         gain = self.table.log_evidence.max() - self.table.nngp_log_evidence.max()
@@ -169,9 +173,7 @@ def richness(
     n = checked_width(width, checked_net(net).depth)[-1]
     gammas, key = checked_scales(scales, n), checked_key(key)
     if not (sampler is None or isinstance(sampler, SMC | SMCFirst)):
-        raise ValueError(
-            f"richness needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}"
-        )
+        raise ValueError(f"richness needs evidences: sampler must be inference.SMC(...) or left out; got {sampler!r}")
     settings = SMCFirst(max_seconds=max_seconds) if sampler is None else sampler
     likelihood = checked_likelihood(likelihood).of_targets(y)
     dataset = Dataset.of(X, y, likelihood, standardize, duplicates)
@@ -214,11 +216,8 @@ def checked_scales(scales: Iterable[float] | None, width: int) -> list[float]:
         return [1.0 / BEYOND, *between.tolist(), BEYOND * math.sqrt(width)]
     given = list(scales) if isinstance(scales, Iterable) else [scales]
     numbers = all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in given)
-    if (
-        not numbers
-        or not all(0.0 < one < float("inf") for one in given)
-        or len(set(map(float, given))) < max(2, len(given))
-    ):
+    positive = numbers and all(0.0 < one < math.inf for one in given)
+    if not positive or len(set(map(float, given))) < max(2, len(given)):
         raise ValueError(f"scales must be at least two different positive numbers, such as [1.0, 2.0]; got {scales!r}")
     return sorted(map(float, given))
 

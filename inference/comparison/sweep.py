@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import pandas as pd
 from jaxtyping import Array
-from matplotlib.figure import Figure
 
 from bayes_nn.architecture.serial import Serial, checked_net, checked_width
 from bayes_nn.inference.comparison import storage
 from bayes_nn.inference.comparison.compare import compare
 from bayes_nn.inference.comparison.result import Comparison
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.report.page import write_sweep_report
 from bayes_nn.inference.report.sweep_plot import plot_sweep
 from bayes_nn.inference.verdict.rungs import RUNG_OF_OUTCOME
@@ -42,12 +42,15 @@ class Sweep:
     table: pd.DataFrame
     comparisons: dict[str, Comparison]
 
-    def plot(self) -> Figure:
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
         """Log Bayes factor, test gain and feature information against the width, a line for every architecture.
 
         Markers have the colour of the rung that the verdict at that width names.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
         """
-        return plot_sweep(self._with_rungs)
+        return by_backend(plot_sweep(self._with_rungs), backend)
 
     @property
     def _with_rungs(self) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""What all pictures share: one colour for every rung of the ladder of priors, and the figure they are drawn into."""
+"""What all pictures share: a colour for every rung of the ladder of priors, the figure, and its copy by Plotly."""

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Bool, Float, Int
-from matplotlib.figure import Figure
 from scipy.optimize import minimize
 
 from bayes_nn.data.checks import as_matrix
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.features.function_draws import Chosen, label_draws
 from bayes_nn.inference.features.function_plot import plot_functions
 from bayes_nn.inference.posterior.posterior import Posterior
@@ -89,12 +89,15 @@ class FunctionProbabilities:
         """Spearman's, of both probabilities over :attr:`compared`; the noise of small counts lowers it."""
         return float(self.compared.draws.corr(self.compared.members, method="spearman"))
 
-    def plot(self) -> Figure:
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
         """P_SGD against P_B, both logarithmic, with the line on which they are equal.
 
         Functions that only one of them found are drawn on the edges, at half a count.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
         """
-        return plot_functions(self.table, (self.draws, self.members), FEWEST)
+        return by_backend(plot_functions(self.table, (self.draws, self.members), FEWEST), backend)
 
     def __str__(self) -> str:
         slope, error = self.slope

@@ -1,12 +1,12 @@
 """The input metric that a posterior has learnt: which inputs and which directions among them matter."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.figure import Figure
 
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior.draws import Draws
 from bayes_nn.inference.report.metric_figure import draw_metric
 from bayes_nn.priors.input_metric import METRIC, InputMetric
@@ -71,10 +71,13 @@ class LearnedMetric:
         singular = self.singular_values.head(SHOWN)
         return "\n".join([*lines, "singular values:", singular.to_string(float_format="{:.3f}".format)])
 
-    def plot(self) -> Figure:
+    def plot(self, *, backend: Backend = "matplotlib") -> Any:
         """Relevances over the named columns, most relevant first, and where there is a rank the directions.
 
         Of many inputs the 30 most relevant ones are shown.
+
+        Args:
+            backend: "matplotlib", or "plotly" for a figure to zoom and to hover over.
         """
         order = np.argsort(-self.relevance["mean"].to_numpy(), kind="stable")
         shown = order[:SHOWN]
@@ -83,10 +86,8 @@ class LearnedMetric:
             directions = self.directions.to_numpy()[shown]
         names = [str(self.relevance.index[i]) for i in shown]
         title = self.name + (f", {len(shown)} most relevant of {len(order)} inputs" if len(shown) < len(order) else "")
-        return draw_metric(
-            title, names, self.relevance.to_numpy()[shown].T, 1.0 / len(order), directions,
-            self.singular_values.to_numpy().T,
-        )  # fmt: skip
+        shares, values = self.relevance.to_numpy()[shown].T, self.singular_values.to_numpy().T
+        return by_backend(draw_metric(title, names, shares, 1.0 / len(order), directions, values), backend)
 
 
 def learned_metric(posterior: Draws) -> LearnedMetric:

@@ -7,12 +7,11 @@ from typing import Any
 
 import jax
 import xarray as xr
-from matplotlib.figure import Figure
 
 from bayes_nn.data.class_predictive import ClassPredictive
 from bayes_nn.data.mixture_predictive import MixturePredictive
 from bayes_nn.data.predictive import Predictive
-from bayes_nn.inference.drawing.backends import Backend
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior import saved_posterior
 from bayes_nn.inference.posterior.convergence import Convergence, judge_convergence
 from bayes_nn.inference.posterior.datatree import to_datatree
@@ -24,13 +23,12 @@ from bayes_nn.inference.posterior.noise_check import noise_notes
 from bayes_nn.inference.posterior.record import fit_record
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.chain_weights import ChainWeights
-from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
-from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, repeat_estimates
+from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.report.diagnostic_plots import plot_diagnostics
 from bayes_nn.inference.report.fit_section import FitSection
 from bayes_nn.inference.report.notebook import as_pairs, as_paragraphs
 from bayes_nn.inference.report.page import write_fit_report
-from bayes_nn.inference.sampling.few_latents.trusted_evidence import trusted_evidence
+from bayes_nn.inference.sampling.few_latents.trusted_evidence import default_evidence
 from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.progress import progress_bar
 
@@ -75,22 +73,8 @@ class Posterior(Draws):
         """
         if self.sampler_evidence is not None:
             return self.sampler_evidence
-        if not self.problem.latents:
-            return exact_evidence(self.problem)
-        settings, key = SMC(), jax.random.fold_in(self.key, 2)
         with progress_bar(f"evidence of {self.prior.name}") as report:
-            trusted = trusted_evidence(self.problem, key, TOLERANCE, MAX_SECONDS, report)
-            if trusted is not None:
-                return trusted
-            found = repeat_estimates(
-                lambda key, effort, report: settings.estimate(self.problem, key, effort, report),
-                settings.name,
-                key,
-                TOLERANCE,
-                MAX_SECONDS,
-                report,
-            )
-        return with_approximation(found, self.problem)
+            return default_evidence(self.problem, jax.random.fold_in(self.key, 2), report)
 
     @cached_property
     def feature_information(self) -> FeatureInformation:
@@ -124,6 +108,13 @@ class Posterior(Draws):
 
         Raises:
             ValueError: as :meth:`predict`.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> x = np.linspace(-1, 1, 20)
+            >>> net = bnn.mlp(depth=1, weight_std=1.5, bias_std=0.5)
+            >>> bnn.fit(bnn.priors.NNGP(net), x, np.sin(3 * x), bnn.Gaussian(0.1)).convergence_at([2.0]).converged
+            True
         """
         return judge_convergence(self, self.sampler_reasons, self.dataset.new_inputs(X))
 
@@ -132,8 +123,7 @@ class Posterior(Draws):
         """What every chain counts in predictions: all alike where chains agree, as :attr:`convergence` sees it.
 
         Islands of SMC that disagree are weighted by their evidence, other chains by stacking where leaving rows out can
-        be trusted (docs/decisions/0022).
-        Diagnostics, averages over draws and :meth:`to_datatree` weigh chains alike.
+        be trusted (docs/decisions/0022). Diagnostics, averages over draws and :meth:`to_datatree` weigh chains alike.
         """
         if self.convergence.chains_agree:
             return ChainWeights.alike(self.shape[0])
@@ -178,18 +168,28 @@ class Posterior(Draws):
         predictive = self.problem.predictive(self.predictions_at(new), self.dataset.scale)
         return replace(predictive, draw_weights=self.chain_weights.of_draws(self.shape[1]))
 
-    def plot_tempering(self) -> Figure:
+    def plot_tempering(self, *, backend: Backend = "matplotlib") -> Any:
         """The way from the prior to the posterior that the sampler took.
 
-        After replica exchange: E[l] and the local barrier against tempering, with the place where features form, the
-        acceptance of swaps, the way of some replicas in the last round, and both sides of the evidence by round. After
-        SMC: E[l] along the path and the tempering of every island. See ``posterior/tempering_plot.py``.
+        After replica exchange: E[l] and the local barrier against tempering, with the place where features form, swaps,
+        the way of some replicas, and the evidence from both sides. After SMC: E[l] and every island's tempering.
+
+        Args:
+            backend: as in :meth:`plot_diagnostics`, which raises the same.
 
         Raises:
             ValueError: if the sampler took none, as exact posteriors and Markov chains do not.
+
+        Example:
+            >>> import bayes_nn as bnn, numpy as np
+            >>> X = np.random.default_rng(0).normal(size=(20, 2))
+            >>> few, net = bnn.inference.SMC(particles=8, islands=2), bnn.mlp(depth=1, weight_std=1.4, bias_std=0.1)
+            >>> posterior = bnn.fit(bnn.BayesianNetwork(net, 4), X, X[:, 0], bnn.Gaussian(1.0), few)
+            >>> [ax.get_title() for ax in posterior.plot_tempering().axes]
+            ['mean log likelihood', 'tempering of every island']
         """
         details = self.sampler_evidence.details if self.sampler_evidence else {}
-        return plot_tempering(details, self.prior.name, self.prior.rung_name)
+        return by_backend(plot_tempering(details, self.prior.name, self.prior.rung_name), backend)
 
     def plot_diagnostics(self, which: str = "rank_dist", *, backend: Backend = "matplotlib") -> Any:
         """One of ArviZ's figures of the draws, as the page of :meth:`report` shows them.
@@ -228,7 +228,7 @@ class Posterior(Draws):
     def _section(self) -> FitSection:
         """What pages and plots show of the draws."""
         evidence = self.sampler_evidence
-        facts = [("log evidence", evidence.estimate)] if evidence else []
+        facts = [("log evidence", evidence.estimate.replace("+-", "\u00b1"))] if evidence else []
         facts += [("seconds", f"{self.seconds:.1f}"), *(("residuals", note) for note in self.noise_notes)]
         details = (evidence.details if evidence else {}) | self.chain_weights.details
         return fit_section(self.prior.name, self.record, details, self.reasons, facts, self.prior.rung_name)

@@ -1,19 +1,15 @@
 """Evidence and test scores of several priors, and of one prior on growing parts of the data."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayes_nn.inference.drawing.backends import checked_backend
 from bayes_nn.inference.drawing.figure import Plot, hide_spines
-from bayes_nn.inference.drawing.interactive import Panel, draw_points
 from bayes_nn.inference.drawing.palette import colour_of, in_order, shades
 
 
-def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None, backend: str = "matplotlib") -> Any:
+def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None) -> Figure:
     """Evidence (left) and test score over a baseline (right), each with two standard errors.
 
     Every prior has the colour of its rung; hollow markers are not reliable.
@@ -24,25 +20,15 @@ def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None, backend
             test point).
         scale: of y, in words.
         baseline: the prior that gains are over; None without test data.
-        backend: "matplotlib" or "plotly".
-
-    Returns:
-        A Matplotlib or Plotly figure.
-
-    Raises:
-        ValueError: for another backend.
-        ImportError: without Plotly, saying what to install.
 
     Example:
         >>> row = {"log_evidence": -10.0, "mcse": 0.1, "rung": "infinite width", "reliable": True}
         >>> len(plot_evidence(pd.DataFrame([row], index=["NNGP"]), "y as given", None).axes)
         1
     """
-    panels = [Panel("log_evidence", "mcse", f"log evidence of {scale}, nats\n(bars: 2 MCSE)")]
+    panels = [("log_evidence", "mcse", f"log evidence of {scale}, nats\n(bars: 2 MCSE)")]
     if baseline is not None:
-        panels += [Panel("gain", "gain_error", f"lpd over {baseline}, nats per test point\n(bars: 2 SE, paired)")]
-    if checked_backend(backend) == "plotly":
-        return draw_points(table, panels)
+        panels += [("gain", "gain_error", f"lpd over {baseline}, nats per test point\n(bars: 2 SE, paired)")]
     figure = Plot(figsize=(3.0 + 3.0 * len(panels), 1.5 + 0.5 * len(table)), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (value, error, label) in zip(axes, panels, strict=True):
@@ -68,7 +54,7 @@ def plot_evidence(table: pd.DataFrame, scale: str, baseline: str | None, backend
 def _point(ax: Axes, row: tuple, place: int, value: float, error: float) -> None:
     colour = colour_of(row.rung)  # type: ignore[attr-defined]
     face = colour if row.reliable else "white"  # type: ignore[attr-defined]
-    ax.errorbar(value, place, xerr=2.0 * error, fmt="o", color=colour, markerfacecolor=face, capsize=3)
+    ax.errorbar(value, place, xerr=2.0 * error, fmt="o", color=colour, markerfacecolor=face, capsize=3, label=row.rung)  # type: ignore[attr-defined]
 
 
 def plot_evidence_curve(table: pd.DataFrame, title: str, rung: str) -> Figure:

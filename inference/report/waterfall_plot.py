@@ -4,14 +4,13 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from bayes_nn.inference.drawing.backends import checked_backend
 from bayes_nn.inference.drawing.figure import Plot, hide_spines
-from bayes_nn.inference.drawing.interactive import Panel, draw_steps
 from bayes_nn.inference.drawing.palette import colour_of
 
 
-def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
+def plot_waterfall(table: pd.DataFrame) -> Figure:
     """Evidence (left) and test lpd (right) over the NNGP, climbing from rung to rung, each with two standard errors.
 
     A rung whose priors do no better than the best one below still has the name of that one.
@@ -20,14 +19,6 @@ def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
         table: one row per rung, from the lowest, its index named by what all have in common, with the columns rung,
             prior, log_evidence and log_evidence_error (nats over the NNGP), lpd and lpd_error (nats per test point
             over the NNGP). The last is the network.
-        backend: "matplotlib" or "plotly".
-
-    Returns:
-        A Matplotlib or Plotly figure.
-
-    Raises:
-        ValueError: for another backend.
-        ImportError: without Plotly, saying what to install.
 
     Example:
         >>> row = dict(rung="scale", prior="ScaleMixture", log_evidence=3.0, log_evidence_error=0.1, lpd=0.1)
@@ -35,19 +26,17 @@ def plot_waterfall(table: pd.DataFrame, backend: str = "matplotlib") -> Any:
         2
     """
     panels = [
-        Panel("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats\n(bars: 2 MCSE)"),
-        Panel("lpd", "lpd_error", "test lpd over the NNGP, nats per point\n(bars: 2 SE)"),
+        ("log_evidence", "log_evidence_error", "log evidence over the NNGP, nats\n(bars: 2 MCSE)"),
+        ("lpd", "lpd_error", "test lpd over the NNGP, nats per point\n(bars: 2 SE)"),
     ]
-    still = (table.prior == table.prior.shift()).map({True: "<br>still ", False: "<br>"})
-    names = (table.rung + still + table.prior).rename(table.index.name)
-    if checked_backend(backend) == "plotly":
-        return draw_steps(table.set_index(names), panels)
+    still = (table.prior == table.prior.shift()).map({True: "\nstill ", False: "\n"})
     figure = Plot(figsize=(9.0, 1.6 + 0.55 * len(table)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for ax, panel, form in zip(axes, panels, (".1f", ".3f"), strict=True):
-        _steps(ax, table, panel.value, panel.error, form)
-        ax.set_xlabel(panel.label)
-    axes[0].set(yticks=range(len(table)), yticklabels=names.str.replace("<br>", "\n"), ylabel=table.index.name or "")
+    for ax, (value, error, label), form in zip(axes, panels, (".1f", ".3f"), strict=True):
+        _steps(ax, table, value, error, form)
+        ax.set_xlabel(label)
+    names = table.rung + still + table.prior
+    axes[0].set(yticks=range(len(table)), yticklabels=names, ylabel=table.index.name or "")
     axes[0].invert_yaxis()
     return figure
 

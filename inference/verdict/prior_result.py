@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.figure import Figure
 
+from bayes_nn.inference.drawing.backends import Backend, by_backend
 from bayes_nn.inference.posterior.tempering_plot import plot_tempering
 from bayes_nn.inference.problem.evidence import Evidence
 from bayes_nn.inference.verdict.evidence_bounds import evidence_bounds
@@ -154,10 +154,10 @@ class PriorResult:
     def _degrees(self) -> tuple[float, ...]:
         return self.degrees_of_freedom_by_split or (float("inf"),) * len(self.mcse_by_split)
 
-    def plot_tempering(self) -> Figure:
+    def plot_tempering(self, *, backend: Backend = "matplotlib") -> Any:
         """The way from the prior to the posterior in the fit of the first split, after a reload as well.
 
         Raises:
             ValueError: if its sampler took none; see ``plot_tempering`` of the posterior.
         """
-        return plot_tempering(self.details, self.name, self.rung_name)
+        return by_backend(plot_tempering(self.details, self.name, self.rung_name), backend)

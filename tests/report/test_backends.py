@@ -7,43 +7,45 @@ import pytest
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
+from bayes_nn.inference.drawing.looks import css
 from bayes_nn.inference.drawing.palette import COLOURS, colour_of, shades
 from bayes_nn.inference.report.diagnostic_plots import KINDS
 
 plotly = pytest.importorskip("plotly.graph_objects")
 
 
-def test_the_evidence_is_where_matplotlib_has_it(regression):
-    drawn, interactive = regression.plot_evidence(), regression.plot_evidence(backend="plotly")
-    assert isinstance(interactive, plotly.Figure)
-    for column, axis in enumerate(("x", "x2")):
-        by_name = {
-            name: (x, bar, rung.name, rung.marker.color, symbol)
-            for rung in interactive.data
-            if rung.xaxis == axis
-            for name, x, bar, symbol in zip(rung.y, rung.x, rung.error_x.array, rung.marker.symbol, strict=True)
-        }
-        places = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
-        points = drawn.axes[column].containers
-        assert len(points) == len(by_name) == len(regression.rows)
-        for name, row, point in zip(places, regression.rows, points, strict=True):
-            x, bar, rung, colour, symbol = by_name[name]
-            assert x == point.lines[0].get_xdata()[0]
-            ends = point.lines[2][0].get_segments()[0][:, 0]
-            assert bar == pytest.approx(np.ptp(ends) / 2)
-            assert rung == row.rung_name
-            assert same_color(colour, point.lines[0].get_color())
-            assert (symbol == "circle") == row.reliable
+def test_the_evidence_is_that_of_the_rows(regression):
+    drawn = regression.plot_evidence(backend="plotly")
+    assert isinstance(drawn, plotly.Figure)
+    points = [one for one in drawn.data if one.xaxis == "x" and one.error_x.array is not None]
+    assert len(drawn.layout.yaxis.ticktext) == len(points) == len(regression.rows)
+    for place, (row, point) in enumerate(zip(regression.rows, points, strict=True)):
+        assert point.y[0] == place
+        assert point.x[0] == row.log_evidence
+        assert point.error_x.array[0] == pytest.approx(2.0 * row.mcse)
+        assert point.legendgroup == row.rung_name
+        assert point.marker.line.color == css(colour_of(row.rung_name))
+        assert (point.marker.color == point.marker.line.color) == row.reliable
 
 
-def test_the_waterfall_is_that_of_matplotlib(regression):
-    drawn, interactive = regression.plot_waterfall(), regression.plot_waterfall(backend="plotly")
-    bars = [trace for trace in interactive.data if trace.type == "bar"]
-    for ax, bar in zip(drawn.axes, bars, strict=True):
-        patches = ax.patches
-        np.testing.assert_allclose([one.get_x() for one in patches], np.array(bar.base, float))
-        np.testing.assert_allclose([one.get_width() for one in patches], np.array(bar.x, float))
-        assert all(same_color(one.get_facecolor(), c) for one, c in zip(patches, bar.marker.color, strict=True))
+def test_the_waterfall_is_that_of_the_shares(regression):
+    shares, drawn = regression.verdict.shares, regression.plot_waterfall(backend="plotly")
+    bars = [one for one in drawn.data if one.type == "bar" and one.xaxis == "x"]
+    reached = [bar.base[0] + bar.x[0] for bar in bars]
+    np.testing.assert_allclose(sorted(reached), sorted(share.log_evidence for share in shares))
+    assert {bar.marker.color[0] for bar in bars} == {css(colour_of(share.rung)) for share in shares}
+
+
+def test_predictions_and_the_way_to_the_posterior(regression):
+    drawn = regression.plot_predictions(backend="plotly")
+    clouds = [one for one in drawn.data if one.error_y.array is not None]
+    for row, cloud in zip(regression.rows, clouds, strict=True):
+        np.testing.assert_array_equal(cloud.x, regression.y_test[0][:, 0])
+        np.testing.assert_array_equal(cloud.y, row.test_mean[0][:, 0])
+    (row,) = [row for row in regression.rows if row.method == "replica_exchange"]
+    drawn = row.plot_tempering(backend="plotly")
+    swaps = np.concatenate([one.y for one in drawn.data if one.type == "bar"])
+    np.testing.assert_allclose(swaps, 1.0 - np.array(row.details["rejection"]))
 
 
 @pytest.mark.parametrize("backend", ["matplotlib", "plotly"])
@@ -81,6 +83,7 @@ def test_an_unknown_backend_and_a_missing_one(regression, monkeypatch):
     plots = [
         regression.plot_evidence,
         regression.plot_waterfall,
+        regression.plot_predictions,
         lambda backend: regression.plot_diagnostics(regression.rows[0].name, "ppc_dist", backend=backend),
     ]
     for plot in plots:
@@ -89,5 +92,5 @@ def test_an_unknown_backend_and_a_missing_one(regression, monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "plotly" else found(name))
     for plot in plots:
-        with pytest.raises(ImportError, match="pip install plotly"):
+        with pytest.raises(ImportError, match="the extra 'interactive': pip install plotly"):
             plot(backend="plotly")

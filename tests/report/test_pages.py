@@ -76,6 +76,13 @@ def test_pages_load_nothing_and_are_well_formed(written, kind):
 
 
 @pytest.mark.parametrize("kind", ["regression", "labels"])
+def test_every_figure_says_how_to_read_it(written, kind):
+    figures = re.split(r'<div class="figure', re.sub(r'src="[^"]*"', "", written[kind]))[:-1]
+    assert len(figures) > 3
+    assert all(re.search(r'<p class="note">[^<]+</p>\s*$', one) for one in figures)
+
+
+@pytest.mark.parametrize("kind", ["regression", "labels"])
 def test_every_code_on_a_page_leads_to_its_paragraph_there(written, kind, regression, labels):
     result, text = {"regression": regression, "labels": labels}[kind], written[kind]
     codes = codes_in(reason for row in result.rows for reason in row.reasons)

@@ -1,13 +1,16 @@
 """The evidence where latents are few, by the method that can be trusted: a grid, or else weighted draws."""
 
+from functools import partial
+
 import jax
 from jaxtyping import Array
 
-from bayes_nn.inference.problem.evidence import Evidence, with_approximation
+from bayes_nn.inference.problem.evidence import Evidence, exact_evidence, with_approximation
 from bayes_nn.inference.problem.problem import Problem
-from bayes_nn.inference.problem.repeated_estimates import Estimates, repeat_estimates
+from bayes_nn.inference.problem.repeated_estimates import MAX_SECONDS, TOLERANCE, Estimates, repeat_estimates
 from bayes_nn.inference.sampling.few_latents.adaptive_importance import AdaptiveImportance, has_few_latents
 from bayes_nn.inference.sampling.few_latents.quadrature import quadrature_where_reliable
+from bayes_nn.inference.sampling.smc import SMC
 from bayes_nn.runtime.progress import Report
 
 
@@ -36,3 +39,20 @@ def trusted_evidence(
     if found.reliable and found.mcse > tolerance:
         found = repeat_estimates(estimate, settings.name, own, tolerance, max_seconds, report)
     return with_approximation(found, problem) if found.reliable else None
+
+
+def default_evidence(problem: Problem, key: Array, report: Report) -> Evidence:
+    """The evidence where no method is asked for: exact without latents, as above where they are few, else by SMC.
+
+    Args:
+        problem: the posterior.
+        key: random key.
+        report: told the running estimate and its error.
+    """
+    if not problem.latents:
+        return exact_evidence(problem)
+    found = trusted_evidence(problem, key, TOLERANCE, MAX_SECONDS, report)
+    if found is not None:
+        return found
+    estimate = partial(SMC().estimate, problem)
+    return with_approximation(repeat_estimates(estimate, SMC.name, key, TOLERANCE, MAX_SECONDS, report), problem)

@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Both build .venv first where it is missing.
+# `make demo`, `make test` and `make test-all` build .venv first where it is missing.
 PYTHON ?= $(firstword $(foreach p,python3 python3.12 python3.13 python3.14,$(if $(shell $(p) -c 'import sys; print(sys.version_info >= (3, 12) or "")' 2>/dev/null),$(p))))
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,15 +7,18 @@ STAMP := $(VENV)/installed
 # Tests of one file mostly share what they compute, so they stay together until a worker is idle.
 PARALLEL := --numprocesses 2 --max-worker-restart 0 --dist worksteal
 
-.PHONY: demo test check lint format docs clean help
+.PHONY: demo test test-all check lint format docs clean help
 
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: $(STAMP)  ## Compare priors on the diabetes data; writes demo/report.html, demo/result.nc, pictures and a log.
 	$(BIN)/bayes-nn compare diabetes --target target --test-fraction 0.5 --width 32 --particles 96 --out demo
 
-test: lint docs  ## Everything CI runs: linter, formatter, type checker, the documentation, examples in docstrings and tests.
+test: lint docs  ## What a change must pass: linter, formatter, type checker, the documentation, examples and tests but slow ones.
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+
+test-all: lint docs  ## Everything CI runs: the same with the slow tests.
 	$(BIN)/python -m pytest $(PARALLEL)
 
 check: lint  ## The quick part: linter, formatter, type checker and the examples in docstrings.

@@ -71,6 +71,7 @@ def sample(page):
     return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", SAMPLES, ids=lambda page: page.stem)
 def test_samples_run(page, tmp_path, monkeypatch):
     if not sample(page):

@@ -58,6 +58,7 @@ def test_every_notebook_is_run():
     assert sorted(ANSWERS) == sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_notebook_runs(name, monkeypatch):

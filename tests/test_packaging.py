@@ -56,6 +56,7 @@ def expected_files():
     return {name for name in files if "__pycache__" not in name}
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_module_and_template(built):
     names = set(zipfile.ZipFile(built[1]).namelist())
     assert expected_files() <= names
@@ -73,6 +74,7 @@ def test_sdist_holds_the_sources(built):
     } <= names
 
 
+@pytest.mark.slow
 def test_installed_wheel_works_away_from_the_checkout(built, tmp_path):
     target = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, built[1]]

@@ -46,6 +46,7 @@ class Peak(Sampler):
 ESTIMATORS = [PriorRegressor(NNGP, bnn.Gaussian(0.3)), PriorClassifier(NNGP, sampler=Peak())]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learns_own_checks(estimator, check):
@@ -106,6 +107,7 @@ def test_labels_keep_their_names(small_data):
     assert model.score(X, labels) > 0.8
 
 
+@pytest.mark.slow
 def test_the_package_does_without_scikit_learn():
     program = (
         "import sys; sys.modules['sklearn'] = None\n"

@@ -19,8 +19,9 @@ from bayes_nn.priors.gaussian.log_marginal import JITTER, factor, inverse_factor
 LEVEL = 0.01
 #: Most rows that are looked at, evenly spread, and posterior draws whose p-values are combined.
 MOST_ROWS, MOST_DRAWS = 1000, 5
-#: Simulated data sets of a first look, the p-value from which on it is the last, and simulated data sets of a second.
-FIRST_LOOK, UNSUSPICIOUS, SECOND_LOOK = 200, 0.1, 10_000
+#: Simulated data sets of every look, and the p-value beyond which no other follows (Besag and Clifford 1991, Biometrika
+#: 78): each is several errors above the level that counts.
+LOOKS = {200: 0.1, 1_000: 0.03, 10_000: 0.0}
 #: What matters: largest over smallest spread, kurtosis (10 degrees of freedom have 4), standard deviations of outliers.
 RATIO, KURTOSIS, FAR = 1.5, 4.0, 4.0
 #: Most outliers that are listed.
@@ -58,10 +59,10 @@ def noise_notes(posterior: Draws, level: float = LEVEL) -> dict[str, str]:
     given = [GaussianRows(*map(np.asarray, _factors(*_covariance(some, values)))) for values in _draws(posterior)]
     y, inputs = np.asarray(some.Y), posterior.dataset.inputs[rows]
     along = directions(inputs if inputs.ndim == 2 else np.zeros((len(rows), 0)))
-    for look in (FIRST_LOOK, SECOND_LOOK):
+    for look, unsuspicious in LOOKS.items():
         each = np.array([p_values(one, y, along, look) for one in given])
         combined = each[0] if len(each) == 1 else np.minimum(2.0 * np.median(each, axis=0), 1.0)
-        if combined.min() > UNSUSPICIOUS:
+        if combined.min() > unsuspicious > 0.0:
             return {}
     found = {name: p for name, p in zip(TESTS, map(float, combined), strict=True) if p <= level / len(TESTS)}
     residuals = [one.residuals(y) for one in given]

@@ -67,6 +67,7 @@ def undisturbed(tmp_path_factory):
     return bnn.load(folder.path)
 
 
+@pytest.mark.slow
 def test_rows_are_verdicts_on_five_folds(undisturbed):
     table = undisturbed.table
     assert table["set"].to_list() == ["sine", "slope"]
@@ -109,6 +110,7 @@ def test_splits_that_cannot_be_are_refused_before_any_work(tmp_path):
     assert not (tmp_path / "atlas").exists()
 
 
+@pytest.mark.slow
 def test_a_comparison_and_its_file_are_the_same_with_a_client(client, tmp_path):
     """Bit for bit: two priors, two splits, one row by SMC."""
     data = frame("sine")
@@ -144,6 +146,7 @@ def test_a_sweep_hands_the_client_on(monkeypatch):
         inference.sweep(NET, [3], [[1.0]], [1.0], client="the client")
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_a_cell_changes_nothing(client, undisturbed, tmp_path):
     """The worker dies in its fourth fit of a cell; another one goes on from the checkpoint."""
     log = tmp_path / "log"
@@ -174,6 +177,7 @@ def test_a_worker_killed_in_a_cell_changes_nothing(client, undisturbed, tmp_path
     assert not list((tmp_path / "atlas" / "running").iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_killed_goes_on_and_does_nothing_twice(client, undisturbed, tmp_path):
     """The command line with one worker, killed without notice after its first cell; then Python, with two."""
     folder = tmp_path / "atlas"
@@ -200,6 +204,7 @@ def test_a_run_killed_goes_on_and_does_nothing_twice(client, undisturbed, tmp_pa
     pd.testing.assert_frame_equal(again.table, found.table)
 
 
+@pytest.mark.slow
 def test_a_cell_killed_before_its_row_was_written_gets_it_from_its_comparison(undisturbed, tmp_path):
     shutil.copytree(undisturbed.folder, tmp_path / "atlas")
     folder, cell = Folder(tmp_path / "atlas"), undisturbed.table.cell[0]
@@ -209,6 +214,7 @@ def test_a_cell_killed_before_its_row_was_written_gets_it_from_its_comparison(un
     pd.testing.assert_frame_equal(folder.table(), undisturbed.table)
 
 
+@pytest.mark.slow
 def test_folders_of_two_machines_are_merged_by_copying(undisturbed, tmp_path):
     for place, cell in enumerate(undisturbed.table.cell):
         for path in (undisturbed.folder / "cells").glob(f"{cell}.*"):

@@ -42,6 +42,7 @@ def test_csv_and_parquet_are_read_alike(table, tmp_path):
     assert "target" in read_table("diabetes").columns
 
 
+@pytest.mark.slow
 def test_compare_writes_report_result_and_picture(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.to_csv(path, index=False)
@@ -62,6 +63,7 @@ def test_compare_writes_report_result_and_picture(table, tmp_path):
     assert (tmp_path / "again.html").read_text() == page
 
 
+@pytest.mark.slow
 def test_compare_averages_over_splits(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.to_csv(path, index=False)
@@ -89,6 +91,7 @@ def test_compare_takes_the_priors_named_at_every_width(table, tmp_path):
     assert names == ["NNGP(relu, depth=1)", *widths, "StudentT(relu, depth=1, df=4)"]
 
 
+@pytest.mark.slow
 def test_sweep_writes_a_line_for_every_depth_and_width(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.to_csv(path, index=False)
@@ -145,6 +148,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(table, tmp_
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
     import arviz as az
 
@@ -158,6 +162,7 @@ def test_fit_writes_a_posterior_that_arviz_reads(table, tmp_path):
     assert "posterior_predictive" in az.from_netcdf(out).children
 
 
+@pytest.mark.slow
 def test_fit_takes_every_likelihood(table, tmp_path):
     path = tmp_path / "houses.csv"
     table.assign(price=np.arange(40) % 5).to_csv(path, index=False)

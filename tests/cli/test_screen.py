@@ -38,6 +38,7 @@ def refuse_constant(name):
     raise AssertionError(f"{name} is not JSON")
 
 
+@pytest.mark.slow
 def test_json_is_one_document_and_nothing_else(table, tmp_path):
     out = tmp_path / "out"
     done = run("compare", table, *COMPARE, "--out", out, "--json")
@@ -57,6 +58,7 @@ def test_json_is_one_document_and_nothing_else(table, tmp_path):
     assert again.stderr == ""
 
 
+@pytest.mark.slow
 def test_quiet_is_silent_and_the_log_has_it_all(table, tmp_path):
     out = tmp_path / "out"
     done = run("compare", table, *COMPARE, "--out", out, "--quiet")

@@ -107,6 +107,7 @@ def test_report_is_self_contained_and_says_everything(result, tmp_path):
         assert all(reason in page.text for reason in row.reasons)
 
 
+@pytest.mark.slow
 def test_report_says_what_the_features_became(result, tmp_path):
     page, again = Page(), Page()
     page.feed(result.report(tmp_path / "report.html").read_text())
@@ -299,6 +300,7 @@ def test_xarray_reads_a_saved_result_by_itself(result, tmp_path):
     np.testing.assert_array_equal(tree["prior_0"]["lpd_test"], result.rows[0].lpd_test[0])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @pytest.mark.parametrize("likelihood", [bnn.Poisson(), bnn.StudentTNoise(df=4.0, noise_std=0.3)])
 def test_counts_and_heavy_tails_are_compared_like_numbers(small_data, likelihood, tmp_path):

@@ -69,6 +69,7 @@ def test_leave_one_out_is_the_prediction_from_all_other_rows(small_data):
     assert np.all(np.asarray(found[20:]) == 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_network_curve_agrees_with_runs_of_its_parts(small_data):
     """Every part within 4 standard errors; false alarm about 1 in 5,000."""
@@ -90,6 +91,7 @@ def test_network_curve_agrees_with_runs_of_its_parts(small_data):
     assert given.value == pytest.approx(curve.conditional(0).value - curve.conditional(0, 8).value, abs=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_leave_one_out_beside_the_curve_agrees_with_arviz_on_the_posterior(small_data):
     """Densities given z and densities given f estimate the same elpd; they differ by their Monte-Carlo errors."""

@@ -156,6 +156,7 @@ def test_two_outputs_and_pandas(data):
         assert found[column] == pytest.approx(table[column], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_labels_keep_their_classes_where_a_part_lacks_one(data):
     """A small SMC run, so of the prior only bounds are checked; the ensemble always says 0.5, 0.3, 0.2."""
     X, _, X_test, _ = data

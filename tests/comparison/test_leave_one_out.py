@@ -87,6 +87,7 @@ def test_the_renormalised_kernel_is_scored_at_the_saddle_point_of_the_other_rows
     assert abs(unscaled.loo[-1].elpd - sum(scores)) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("prior", [priors.InputMetric(NET), priors.ARDKernel("matern52")], ids=repr)
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")

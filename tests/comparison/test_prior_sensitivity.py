@@ -52,6 +52,7 @@ def found(result):
     return inference.prior_sensitivity(result)
 
 
+@pytest.mark.slow
 def test_changes_are_those_of_exact_integrals():
     """Beyond 4 standard errors with 3 degrees of freedom in one of four: 11 % by chance, at another seed."""
     rng = np.random.default_rng(3)
@@ -88,6 +89,7 @@ def test_verdict_is_that_of_the_shifted_evidences(result, found):
     assert len(found.plot().axes) == 2
 
 
+@pytest.mark.slow
 def test_draws_that_do_not_carry_over_are_flagged_and_fitted_again(data):
     """Five rows say little, and a prior 6 times as wide reaches far beyond draws under one of sigma 0.2.
 
@@ -109,6 +111,7 @@ def test_draws_that_do_not_carry_over_are_flagged_and_fitted_again(data):
     assert row.change == pytest.approx(exact_change(result.posteriors[name], prior, changed), abs=0.02)
 
 
+@pytest.mark.slow
 def test_fixed_standard_deviations_change_nothing(data):
     X, y = data[:2]
     inferred = bnn.mlp(depth=1, weight_std=bnn.Shared(dist.LogNormal(0.3, 0.5)), bias_std=0.2)

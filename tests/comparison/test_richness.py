@@ -21,6 +21,7 @@ def found(small_data):
         return inference.richness(NET, 4, *small_data, [2.0, 1.0, 4.0], **FEW)
 
 
+@pytest.mark.slow
 def test_rows_are_fits_of_scaled_readouts(found, small_data):
     """The NNGP's evidence exactly, the network's within 4 errors of SMC on the network with another number."""
     X, y = small_data
@@ -37,6 +38,7 @@ def test_rows_are_fits_of_scaled_readouts(found, small_data):
     assert not found.table.reliable.any()
 
 
+@pytest.mark.slow
 def test_it_says_and_draws_what_it_found(found):
     text = str(found)
     assert "highest evidence of the network: gamma" in text
@@ -45,6 +47,7 @@ def test_it_says_and_draws_what_it_found(found):
     assert len(found.plot().axes) == 2
 
 
+@pytest.mark.slow
 def test_other_scales_compile_nothing(found, small_data):
     seen = []
 

@@ -29,6 +29,7 @@ def found(data):
     return inference.sweep(nets, [2, 3], *data, **FEW)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_rows_are_verdicts_on_one_width(found):
     names = [("relu, depth=1", 2), ("relu, depth=1", 3), ("relu, depth=2", 2), ("relu, depth=2", 3)]
@@ -46,6 +47,7 @@ def test_rows_are_verdicts_on_one_width(found):
         assert row.gain == pytest.approx(gain)
 
 
+@pytest.mark.slow
 def test_what_has_no_width_or_architecture_is_fitted_once(found):
     """Of nine rungs at two depths and two widths, two have no architecture and five no width."""
     rows = [set(comparison.table.index) for comparison in found.comparisons.values()]
@@ -53,6 +55,7 @@ def test_what_has_no_width_or_architecture_is_fitted_once(found):
     assert rows[0] & rows[1] == {"ARDKernel(RBF)", "ARDKernel(Matern 5/2)"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_one_width_is_a_plain_comparison(data):
     """The same priors in the same order under the same key, so the same numbers."""
@@ -64,6 +67,7 @@ def test_one_width_is_a_plain_comparison(data):
     assert (row.verdict, row.gain, row.gain_se) == (verdict.outcome, verdict.gain, verdict.gain_error)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_a_sweep_stopped_by_hand_goes_on(data, found, tmp_path, monkeypatch):
     """Stopped in the second architecture, with the first done; the end is that of a sweep left alone."""
@@ -86,6 +90,7 @@ def test_a_sweep_stopped_by_hand_goes_on(data, found, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(again.table, found.table)
 
 
+@pytest.mark.slow
 def test_plot_has_a_panel_for_each_question(found):
     figure = found.plot()
     assert [ax.get_ylabel().split(",")[0] for ax in figure.axes][2] == "feature information"
@@ -93,6 +98,7 @@ def test_plot_has_a_panel_for_each_question(found):
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["2", "3"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_a_page_has_every_width_and_is_the_same_after_a_reload(found, tmp_path):
     page = found.report(tmp_path / "sweep.html").read_text()

@@ -92,6 +92,7 @@ def test_standardising_changes_the_scale_and_nothing_else(small_data):
     np.testing.assert_allclose(again.mean * y.std() + y.mean(), plain.mean)
 
 
+@pytest.mark.slow
 def test_several_outputs_share_z_and_have_independent_readouts(small_data):
     X, y = small_data
     net = bnn.mlp(depth=1, weight_std=1.4, bias_std=0.2)
@@ -108,6 +109,7 @@ def test_several_outputs_share_z_and_have_independent_readouts(small_data):
     assert network.to_datatree().posterior["f"].dims == ("chain", "draw", "row", "output")
 
 
+@pytest.mark.slow
 def test_images_go_through_fit_predict_and_datatree():
     rng = np.random.default_rng(0)
     X = 5.0 + 3.0 * rng.normal(size=(14, 4, 4, 2))

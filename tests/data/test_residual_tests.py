@@ -56,6 +56,7 @@ def test_spread_is_judged_by_a_likelihood_ratio():
     assert kurtosis(rows.residuals(z))[0] == pytest.approx(stats.kurtosis(z[:, 0], fisher=False))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_p_values_are_uniform_under_the_model():
     """Kolmogorov and Smirnov's test of 300 data sets at 0.001 for each of three tests."""

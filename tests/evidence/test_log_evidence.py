@@ -28,6 +28,7 @@ def few():
     return X, X @ rng.normal(size=3) + 0.5 * rng.normal(size=30)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("method", ["smc", "thermodynamic", "importance", "bridge", "nested"])
 def test_methods_agree_with_quadrature(method, few, deep_linear_evidence):
@@ -182,6 +183,7 @@ def _rounds(spread, seen):
     return one_round
 
 
+@pytest.mark.slow
 def test_bridge_trusts_a_likelihood_that_is_constant():
     """y does not depend on the latent, so that the evidence is log p(y) whatever the chains do."""
 

@@ -93,6 +93,7 @@ def sampled_difference(name, X, Y, widths, draws, rng):
     return np.log1p(coefficients[0]), np.std(excess - design @ coefficients) / draws**0.5 / (1.0 + coefficients[0])
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(("name", "depth", "outputs"), [("relu", 1, 1), ("erf", 1, 2), ("erf", 2, 1), ("relu", 2, 2)])
 def test_slope_agrees_with_sampled_finite_networks(name, depth, outputs):
@@ -163,6 +164,7 @@ def test_last_layer_terms_are_second_differences_of_the_evidence(outputs):
     np.testing.assert_allclose(samples[:, 1:].mean(axis=0), 0.0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_errors_are_honest(small_data):
     """The spread over 24 keys against the error claimed: chi2 with 23 degrees, outside these bounds once in 1,000."""
@@ -172,6 +174,7 @@ def test_errors_are_honest(small_data):
     assert 6.9 < np.sum((values - values.mean()) ** 2 / np.mean(errors**2)) < 52.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_inferred_noise_agrees_with_quadrature(deep_linear_evidence, linear_data):
     """log of the mean of Z_n over the noise's prior, widths 2,000 and 4,000, extrapolated; 4 standard errors."""

@@ -129,6 +129,7 @@ def test_error_of_the_mean_kernels_evidence_is_honest(narrow):
     assert inference.after_kernel(narrow).log_evidence.mcse < stated
 
 
+@pytest.mark.slow
 def test_very_wide_network_keeps_its_infinite_width_kernel(small_data):
     """Width 1,000: K_after is the NNGP kernel up to 1/sqrt(n x draws) and 1/n, and so is its evidence."""
     settings = inference.InfiniteHMC(chains=2, warmup=20, draws=20)
@@ -186,6 +187,7 @@ def test_kernel_fluctuations_of_linear_networks(widths):
     np.testing.assert_allclose(ratio, np.prod(1.0 + 2.0 / np.array(widths)) - 1.0, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_a_neuron_that_nothing_reads_has_no_use(small_data):
     """Depth 2 with the outgoing weights of one first-layer neuron at 0."""
     X, y = small_data
@@ -205,6 +207,7 @@ def test_a_neuron_that_nothing_reads_has_no_use(small_data):
     assert (np.abs(upper) > 1e-10).all()
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_use_of_the_only_neuron_by_brute_force(small_data):
     """Width 1, no biases: redrawing the one neuron leaves a prior draw, whose lpd is averaged in NumPy.
@@ -233,6 +236,7 @@ def test_use_of_the_only_neuron_by_brute_force(small_data):
     np.testing.assert_allclose(use, direct, atol=4 * 2**0.5 * redrawn.std() / 20_000**0.5)
 
 
+@pytest.mark.slow
 def test_a_single_index_is_learnt_by_few_neurons():
     """One ReLU ridge in 6 dimensions: hardly more than one of 12 neurons is used, and the kernel turns towards y."""
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ def pair(same: bool, rows: int = 40):
     return a.data, tasks.single_index(rows, 5, direction=U[:, 0 if same else 1], noise_std=0.1, key=2).data
 
 
+@pytest.mark.slow
 @pytest.mark.computes_much
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_a_shared_direction_helps_the_smaller_task():
@@ -28,6 +29,7 @@ def test_a_shared_direction_helps_the_smaller_task():
     assert here.gain - there.gain > 2.0 * np.hypot(here.gain_se, there.gain_se)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_ensembles():
     a, b = pair(True)
     found = inference.fine_tuning(NET, a, b, 8, members=2, steps=20, stop="steps", noise_std=0.5, progress=False)

@@ -26,6 +26,7 @@ def tasks():
     return (X[:12], y[:12]), (X[12:], -2.0 * y[12:])
 
 
+@pytest.mark.slow
 @pytest.mark.computes_much
 @pytest.mark.statistical
 def test_network_against_prior_draws(tasks):
@@ -93,6 +94,7 @@ def test_models_of_all_rows_together_are_refused(tasks):
         inference.evidence_curve(prior, *tasks[0])
 
 
+@pytest.mark.slow
 def test_the_second_task_is_not_looked_at_on_the_first_path(monkeypatch):
     """The path to the posterior of a has a alone in it; from there on, both."""
     from bayes_nn.inference.sampling import smc_run as module

@@ -47,6 +47,7 @@ def test_bernoulli_agrees_with_importance_sampling():
     np.testing.assert_allclose(posterior.predict(X_new).mean[:, 1], expected, atol=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_categorical_agrees_with_importance_sampling():
     """Evidence within 4 errors; probabilities within 0.03, by SMC and by Markov chains."""
@@ -99,6 +100,7 @@ def test_text_labels_come_back():
     assert np.isnan(posterior.feature_information.upper)  # no evidence comes with chains
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @pytest.mark.parametrize(
     "settings", [inference.InfiniteHMC(2, 300, 300), inference.NUTS(2, 150, 100), inference.SMC(32, 2)]
@@ -122,6 +124,7 @@ def test_a_convolutional_network_of_labels(settings):
     assert tree.attrs["classes"] == ["0", "1"]
 
 
+@pytest.mark.slow
 def test_whitened_functions_of_a_kernel_have_named_dimensions(tmp_path):
     chains = inference.InfiniteHMC(chains=2, warmup=25, draws=25)
     with pytest.warns(bnn.ConvergenceWarning):
@@ -173,6 +176,7 @@ def test_probabilities_of_saturated_functions_stay_positive():
     np.testing.assert_allclose(np.log(p[[0, 1], [0, 1]]), -50.0)
 
 
+@pytest.mark.slow
 def test_test_sets_of_one_class_are_scored():
     splits = [(np.arange(9), np.flatnonzero(BINARY == 1)[-2:])]
     settings = inference.SMC(particles=16, islands=2)
@@ -190,6 +194,7 @@ def test_frozen_features_need_gaussian_noise():
             call(priors.FrozenFeatures(NET, 4))
 
 
+@pytest.mark.slow
 def test_comparison_of_classifiers(tmp_path):
     """The table has accuracies, and the file brings them back; NNGP and network see the same labels."""
     rng = np.random.default_rng(3)

@@ -69,6 +69,7 @@ def test_chains_that_agree_on_the_training_data_alone(posterior):
     assert apart.convergence_at(X).converged
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_few_draws_show_a_large_r_hat_by_chance():
     """The largest of 50 quantities; of 300 sets 3 should exceed the bound, more than 11 do once in 10,000 times."""

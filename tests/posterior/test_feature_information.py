@@ -11,6 +11,7 @@ import bayes_nn as bnn
 from bayes_nn import inference, priors
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_parts_of_a_kernel_prior_against_quadrature(small_data):
     """One inferred noise: E[log p(y|z)] and its divergence by a grid; 4 errors, and 0.05 nats for the Gaussian fit."""
@@ -36,6 +37,7 @@ def test_parts_of_a_kernel_prior_against_quadrature(small_data):
     assert "noise_std" in str(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_parts_of_a_network_add_up_to_its_evidence(small_data):
     """By construction but for the dependence between hyperparameters, which adds to the sum of their own parts."""

@@ -90,6 +90,7 @@ def test_a_fit_shows_it_and_keeps_it(tmp_path):
     assert bnn.load(tmp_path / "fit.state").noise_notes == (note,)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_data_of_the_prior_are_seldom_noted():
     """At a rate of 0.3 over all tests, 60 data sets: more than 30 notes would come up once in 2,000."""

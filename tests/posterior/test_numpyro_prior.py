@@ -143,6 +143,7 @@ def test_equal_shapes_compile_once(data):
     assert counts[1] <= checks
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_comparison_with_a_line(data):
     """Evidence by SMC against the closed form, 4 standard errors; the noise of the model is its own."""

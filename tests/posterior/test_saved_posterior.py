@@ -29,6 +29,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @pytest.mark.parametrize("case", CASES)
 def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
@@ -50,6 +51,7 @@ def test_a_saved_posterior_predicts_as_before(small_data, case, tmp_path):
     np.testing.assert_array_equal(again.function_draws["f"], posterior.function_draws["f"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @pytest.mark.parametrize("method", ["evidence", "stacking"])
 def test_chains_that_disagree_predict_as_before(small_data, method, tmp_path):

@@ -53,6 +53,7 @@ def linear():
     return {inputs: fitted(bnn.BayesianNetwork(LINEAR, WIDTH), inputs) for inputs in (1, 4)}
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_one_input_leaves_a_linear_network_no_shape(linear):
     """The kernel is s XX', so that all is about s: 4 errors, and 0.15 nats for the Gaussian entropy."""
@@ -66,6 +67,7 @@ def test_one_input_leaves_a_linear_network_no_shape(linear):
     assert "on scale" in str(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_several_inputs_bound_the_scale_from_below(linear):
     """Functions have the law of a random scale, hidden weights do not: 4.7 of 11.8 nats, and 8.8 for the scale."""
@@ -76,6 +78,7 @@ def test_several_inputs_bound_the_scale_from_below(linear):
     assert parts.upper == parts.value
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_free_scale_takes_what_was_spent_on_scale(linear):
     """From 11.5 to about 1 nat on shape, with a readout several times as large."""
@@ -97,6 +100,7 @@ def test_a_free_scale_takes_what_was_spent_on_scale(linear):
     assert abs(split.log_evidence.value - exact) < 4.0 * split.log_evidence.mcse + 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("kind", ["mixture", "student"])
 def test_scales_that_are_latents_are_all_scale(kind):
@@ -130,6 +134,7 @@ def test_divergence_of_gamma_laws(shape, factor):
     assert log_scale_divergence(np.full(3, -np.inf), before) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_labels_bound_feature_information_from_above():
     """Against draws from the prior of a tiny network: 3,000 hidden weights with 400 readouts each; 4 errors + 0.05."""

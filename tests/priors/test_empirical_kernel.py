@@ -29,6 +29,7 @@ def data():
     return X, np.sin(2.0 * X[:, 0]), jnp.asarray(rng.normal(size=(5, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_kernel_is_the_gram_matrix_of_the_gradients_averaged_over_networks_and_outputs(data, outputs):
     net = fixed(2)
@@ -117,6 +118,7 @@ def test_priors_of_equal_shape_do_not_share_compiled_code(data):
     assert np.abs(means[0] - means[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_before_and_after_training_are_rows_of_a_comparison(small_data):
     """On the inputs that the ensemble saw, with the evidence that scipy gives each averaged kernel."""
     X, y = small_data

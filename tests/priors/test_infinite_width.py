@@ -187,6 +187,7 @@ def test_gradient_of_a_convolutional_evidence_agrees_with_finite_differences(ima
     check_gradient(problem, problem.sample_prior(jax.random.key(3)))
 
 
+@pytest.mark.slow
 def test_tiles_give_the_same_matrices_and_gradients_as_one_block(diabetes, images, monkeypatch):
     X = jnp.asarray(diabetes[0][:53])
     for net, inputs in ((bnn.mlp(2), X), (conv_net(bnn.Flatten()), images), (conv_net(bnn.GlobalAvgPool()), images)):

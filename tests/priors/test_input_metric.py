@@ -137,6 +137,7 @@ def brute_force(X, y, rank, count):
     return log_evidence, error, float(np.exp(log_weights) @ log_likelihood)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("rank", [None, 2])
 def test_evidence_is_that_of_brute_force(rank):
@@ -177,6 +178,7 @@ def recovered():
     return [bnn.fit(priors.InputMetric(NET, rank), X, y, bnn.Gaussian(0.1), settings) for rank in (None, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_input_that_matters_is_found(recovered, which):
     metric = recovered[which].metric
@@ -203,6 +205,7 @@ def _singular_values(entries, rank):
     return np.abs(entries) if rank is None else np.linalg.svd(entries, compute_uv=False) / rank**0.5
 
 
+@pytest.mark.slow
 def test_the_metric_is_drawn_over_named_columns(recovered):
     for fitted, panels in zip(recovered, (1, 3), strict=True):  # with the bar of colours
         figure = fitted.metric.plot()
@@ -210,6 +213,7 @@ def test_the_metric_is_drawn_over_named_columns(recovered):
         assert figure.axes[0].get_yticklabels()[0].get_text() == "input c"
 
 
+@pytest.mark.slow
 def test_predictions_use_the_metric(recovered):
     """Along an input that does not matter the mean hardly moves, along the one that does it follows the target."""
     X = np.zeros((2, 6))
@@ -220,6 +224,7 @@ def test_predictions_use_the_metric(recovered):
         np.testing.assert_allclose(mean, 1.2, atol=0.25)
 
 
+@pytest.mark.slow
 def test_draws_have_names_in_a_datatree(recovered):
     ard, low_rank = (fitted.to_datatree()["posterior"]["metric"] for fitted in recovered)
     assert ard.dims == ("chain", "draw", "column")

@@ -29,6 +29,7 @@ def problems(small_data, likelihood, y=None, mean_field=MEAN_FIELD, scaled=SCALE
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", [bnn.Gaussian(0.3), bnn.Bernoulli()])
 def test_it_is_the_network_of_another_readout(small_data, likelihood):
     """The same likelihood, gradients and predictions, the readout integrated out or sampled."""
@@ -46,6 +47,7 @@ def test_it_is_the_network_of_another_readout(small_data, likelihood):
     np.testing.assert_allclose(one.draw_prior(key)[1], other.draw_prior(key)[1], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_evidence_of_a_fit_is_that_of_the_other_readout(small_data):
     """SMC with the same key on the two networks, to rounding."""
     few = inference.SMC(particles=16, islands=2)
@@ -128,6 +130,7 @@ def test_equal_networks_are_equal_and_a_missing_scale_is_told():
             bnn.BayesianNetwork(NET, 4, parameterization=wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_features_survive_where_the_data_grow_with_the_width():

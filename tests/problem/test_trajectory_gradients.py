@@ -105,6 +105,7 @@ def test_units_that_see_nothing_have_a_gradient():
     assert np.any(np.asarray(smoothed) != 0.0)
 
 
+@pytest.mark.slow
 def test_smooth_slopes_allow_longer_steps(monkeypatch):
     """The step that warm-up adapts on the diabetes data: over 1.5 times as long as without smoothing."""
     X, y = (jnp.asarray(scale(each[:200])) for each in load_diabetes(return_X_y=True))
@@ -122,6 +123,7 @@ def test_smooth_slopes_allow_longer_steps(monkeypatch):
     assert longer > 1.5 * shorter
 
 
+@pytest.mark.slow
 @pytest.mark.computes_much
 @pytest.mark.statistical
 def test_rounded_trajectories_draw_from_the_same_posterior(small_data, monkeypatch):

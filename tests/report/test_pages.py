@@ -126,6 +126,7 @@ def test_tables_are_those_of_arviz(written, regression):
     assert "<yes>" not in written["labels"]
 
 
+@pytest.mark.slow
 def test_a_reloaded_result_has_the_same_page(written, regression, labels, tmp_path):
     again = bnn.load(regression.save(tmp_path / "regression.nc"))
     assert again.report(tmp_path / "again.html").read_text() == written["regression"]

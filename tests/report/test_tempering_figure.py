@@ -37,6 +37,7 @@ def panel(figure, title):
     return found
 
 
+@pytest.mark.slow
 def test_panels_show_what_the_run_reports(posterior):
     evidence, figure = posterior.log_evidence, posterior.plot_tempering()
     details = evidence.details
@@ -51,6 +52,7 @@ def test_panels_show_what_the_run_reports(posterior):
     assert (lower[-1], value[-1], upper[-1]) == pytest.approx((evidence.lower, evidence.value, evidence.upper))
 
 
+@pytest.mark.slow
 def test_replicas_go_two_levels_in_a_sweep_at_most(posterior):
     details = posterior.log_evidence.details
     level = np.array(details["level_of_replica"])
@@ -62,6 +64,7 @@ def test_replicas_go_two_levels_in_a_sweep_at_most(posterior):
     assert len(panel(posterior.plot_tempering(), "way of 4 replicas").get_lines()) == 4
 
 
+@pytest.mark.slow
 def test_the_place_is_where_most_swaps_fail_for_a_given_factor_of_tempering(posterior):
     """Four steps of a factor 10, 10, 2 and 5: the third refuses most for its length, though not most of all."""
     details = posterior.log_evidence.details | {
@@ -79,6 +82,7 @@ def test_the_place_is_where_most_swaps_fail_for_a_given_factor_of_tempering(post
     assert "features" not in panel(plot_tempering(details, "kernel"), "local barrier").texts[0].get_text()
 
 
+@pytest.mark.slow
 def test_pictures_survive_files(result, posterior, tmp_path):
     again = bnn.load(result.save(tmp_path / "result.nc"))
     (row,) = [row for row in again.rows if row.name == NETWORK.name]
@@ -99,6 +103,7 @@ def test_smc_shows_its_path(small_data):
     assert panel(figure, "tempering of every island").get_lines()[0].get_ydata()[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_what_was_not_tempered_has_no_picture(result):
     exact = result.posteriors["NNGP(relu, depth=1)"]
     for made in (exact, next(row for row in result.rows if row.name == exact.prior.name)):

@@ -6,6 +6,7 @@ import sys
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 
 def run(program, **settings):
@@ -58,6 +59,7 @@ def test_use_all_cores_makes_one_device_per_core():
     assert done.stdout.split() == ["3", "3"]
 
 
+@pytest.mark.slow
 def test_a_program_that_does_not_call_it_gets_one_hint_and_the_same_numbers():
     program = (
         "import bayes_nn as bnn, numpy as np, warnings, os\n"

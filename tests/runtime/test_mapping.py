@@ -79,6 +79,7 @@ for run, network, tolerance in ((smc, Double, 1e-8), (chains, Double, 1e-8), (ex
 """
 
 
+@pytest.mark.slow
 def test_samplers_in_batches_equal_those_in_loops():
     settings = {"PJRT_NPROC": "8", "XLA_FLAGS": QUICK_COMPILATION, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     environment = os.environ | settings

@@ -122,6 +122,7 @@ def encoded(name, y):
     return jnp.eye(3)[y] if name == "Categorical" else y.reshape(ROWS, 1) * 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(("sampler", "likelihood"), MARKED)
 def test_ranks_are_uniform(sampler, likelihood):

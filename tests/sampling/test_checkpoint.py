@@ -85,6 +85,7 @@ def killed(tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @pytest.mark.parametrize("case", KILLED)
 def test_killed_and_started_again(case, killed):
@@ -127,6 +128,7 @@ def test_another_run_is_refused(tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_a_comparison_does_not_repeat_fits_that_had_ended(tmp_path, monkeypatch):
     candidates = [bnn.priors.ScaleMixture(NETWORK.net, 4), NETWORK]

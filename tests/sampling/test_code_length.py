@@ -51,6 +51,7 @@ def test_hidden_weights_keep_their_prior(small_data):
     assert float(posterior.feature_information) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_inferred_hyperparameters_agree_with_a_direct_average(small_data, monkeypatch):
     """A prior on the noise alone: log E_h[q_h(y)] over 1,000 prior draws of h, with the same hidden weights.

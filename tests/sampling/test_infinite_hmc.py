@@ -49,6 +49,7 @@ def test_the_step_at_the_end_of_warm_up_forgets_the_way_down_from_higher_tempera
     np.testing.assert_allclose(state.chains.log_step, -4.9)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_kernel_hyperparameters_agree_with_smc(small_data):
     """Means of the log noise and log weight_std within 5 combined errors, slices against particles."""
@@ -62,6 +63,7 @@ def test_kernel_hyperparameters_agree_with_smc(small_data):
         assert abs(a.mean() - b.mean()) < 5 * error, name
 
 
+@pytest.mark.slow
 def test_several_outputs_reach_the_datatree(small_data):
     X, y = small_data
     with pytest.warns(bnn.ConvergenceWarning):

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import bayes_nn as bnn
 bnn.use_all_cores({devices})
@@ -41,6 +43,7 @@ def run_under_watchdog(program):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_two_likelihoods_under_vmap_finish_on_one_device():
     assert "finished" in run_under_watchdog(PROGRAM.format(devices=1))
 
@@ -49,5 +52,6 @@ def test_two_likelihoods_under_vmap_finish_on_two_devices():
     assert "finished" in run_under_watchdog(PROGRAM.format(devices=2))
 
 
+@pytest.mark.slow
 def test_samplers_finish_with_islands_and_chains_on_two_devices():
     assert run_under_watchdog(SAMPLERS).count("(25,)") == 2

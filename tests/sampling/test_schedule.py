@@ -44,6 +44,7 @@ def problem_of(prior, rows):
     return CollapsedProblem.of(prior, X, y[:, None], bnn.Gaussian(NOISE))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("case", CASES)
 def test_the_mean_of_many_islands_is_the_evidence(case, rows, deep_linear_evidence):

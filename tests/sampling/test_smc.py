@@ -30,6 +30,7 @@ def test_quadrature_of_a_deep_linear_network_agrees_with_sampling_it(deep_linear
     assert deep_linear_evidence(X, y, 0.25, (4, 4)) == pytest.approx(estimate, abs=5 * error)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("width", [4, 16, 64])
@@ -47,6 +48,7 @@ def test_deep_linear_evidence(deep_linear_evidence, linear_data, kind, depth, wi
     assert posterior.convergence.converged, posterior.convergence
 
 
+@pytest.mark.slow
 @pytest.mark.computes_much
 @pytest.mark.statistical
 def test_width_200_on_diabetes_agrees_with_importance_sampling(diabetes):
@@ -72,6 +74,7 @@ def test_width_200_on_diabetes_agrees_with_importance_sampling(diabetes):
     assert evidence.value == pytest.approx(-239.0, abs=0.4)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize(("depth", "expected"), [(1, -237.3), (2, -237.3)])
 def test_width_50_on_diabetes(diabetes, depth, expected):
@@ -108,6 +111,7 @@ def test_inferred_hyperparameters_agree_with_quadrature(small_data):
     assert float(posterior.feature_information) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.computes_much
 @pytest.mark.statistical
 def test_smc_and_nuts_predict_alike(small_data):

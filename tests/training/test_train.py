@@ -63,6 +63,7 @@ def test_full_batch_sgd_is_gradient_descent_written_by_hand(wave):
             np.testing.assert_allclose(trained[name], expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_adam_is_optax_adam_and_steps_do_not_depend_on_the_interruptions(wave):
     X, Y = wave
     options = {"steps": 60, "members": 2, "weight_decay": 0.01, "decay_to": "start", **PLAIN}
@@ -136,6 +137,7 @@ def test_linearized_training_ends_at_kernel_regression_with_the_empirical_ntk(ri
     np.testing.assert_allclose(ensemble.predict(X_new).mean, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.parametrize("linearized", [True, False])
 def test_wide_networks_follow_the_gradient_flow_of_the_infinite_one(linearized):
@@ -215,6 +217,7 @@ def test_most_probable_noise_is_the_residual_of_one_member_and_less_with_more():
     assert density(found) > max(density(0.98 * found), density(1.02 * found))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_cross_validation_finds_the_noise_that_training_residuals_hide():
     """200 rows, noise 0.5 of the targets' own units: found within 15 %, three standard errors of so many rows.

@@ -67,6 +67,7 @@ def e_values(problems, truth, draws, standardise=False):
     return np.exp(found[:, 2] - found[:, :2].max(axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", [4, 64])
 @pytest.mark.parametrize("truth", [0, 1])
 def test_e_values_have_a_mean_of_at_most_1_under_every_feature_free_prior(problems, truth, draws):
@@ -76,6 +77,7 @@ def test_e_values_have_a_mean_of_at_most_1_under_every_feature_free_prior(proble
     assert np.mean(found >= 20.0) <= 0.05 + 3.0 * (0.05 * 0.95 / SETS) ** 0.5
 
 
+@pytest.mark.slow
 def test_standardised_targets_keep_the_rate_of_false_alarms(problems):
     """No theorem: y divided by its own standard deviation. Checked for the NNGP and the scale mixture."""
     for truth in (0, 1):

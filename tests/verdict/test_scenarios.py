@@ -10,6 +10,7 @@ FEW = inference.SMC(particles=48)
 pytestmark = pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 
 
+@pytest.mark.slow
 def test_a_draw_from_the_nngp_needs_no_features_however_many_test_points():
     net = bnn.mlp(1, "relu", 2**0.5, 0.3)
     task = tasks.nngp_draw(net, rows=80, inputs=4, noise_std=0.1, test_rows=2000, key=3)
@@ -24,6 +25,7 @@ def test_a_draw_from_the_nngp_needs_no_features_however_many_test_points():
     assert result.verdict.gain_error > 3.0 * points.std() / 2000**0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [1, 2])
 def test_what_one_scalar_does_is_not_credited_to_features(key):
     """A deep linear network of scale 6: without a free scale in the table it is missing, with one it explains.

@@ -45,6 +45,7 @@ def by_importance_sampling(draws=100_000):
     return total - np.log(draws), np.sqrt(np.sum((weights - 1 / draws) ** 2)), mean, std
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_fits_agree_with_importance_sampling():

@@ -159,6 +159,7 @@ def by_importance_sampling(log_likelihood, X, X_new, net, draws=200_000):
     return total - np.log(draws), np.sqrt(np.sum((weights - 1 / draws) ** 2)), f[:, len(X) :], weights
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_fits_agree_with_importance_sampling():
     """Evidence within 4 errors and means at new inputs within 0.1, with an outlier among the data."""

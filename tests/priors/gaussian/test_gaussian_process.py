@@ -44,6 +44,7 @@ def test_analytic_gradients_agree_with_finite_differences_and_autodiff(shape):
     np.testing.assert_allclose(through_kernel, ours[0], rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("v", [0.3, 1e-4])
 @pytest.mark.parametrize("shape", [(230, 201, 2), (400, 97, 1), (205, 230, 1), (1, 1, 1)])
 def test_gradients_in_blocks_agree_with_autodiff(shape, v):

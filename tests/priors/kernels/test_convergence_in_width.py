@@ -56,6 +56,7 @@ def kernels_of(net, drawn, X):
     return jax.lax.map(one, drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.computes_much
 @pytest.mark.statistical
 @pytest.mark.parametrize("name", ARCHITECTURES)

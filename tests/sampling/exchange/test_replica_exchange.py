@@ -28,6 +28,7 @@ def test_evidence_of_a_linear_network(linear_data, deep_linear_evidence):
     assert found.mcse <= 0.12
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_hyperparameters_alone_and_a_posterior_near_its_prior(small_data):
     """An NNGP with inferred standard deviations against importance sampling; 4 combined errors, seeds fixed."""

@@ -120,6 +120,7 @@ def test_many_latents_are_refused(small_data):
         inference.AdaptiveImportance(chains=0)
 
 
+@pytest.mark.slow
 def test_a_comparison_takes_it_for_kernels_and_smc_where_it_fails(small_data, monkeypatch):
     alone = SMCFirst(inference.SMC(particles=32), exchange=None)
     chosen = bnn.fit(KERNEL, *small_data, bnn.Gaussian(), alone, key=2, progress=False)

@@ -86,6 +86,7 @@ def test_lp_is_the_density_of_u(posterior, problem):
     np.testing.assert_allclose(posterior.sample_stats["lp"].ravel()[:5], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_a_comparison_takes_it_for_scales_of_inputs_and_agrees_with_smc(small_data):
     """Off by four errors of both once in 400 seeds, by a t of 3 degrees; not for metrics of low rank or networks."""
@@ -99,6 +100,7 @@ def test_a_comparison_takes_it_for_scales_of_inputs_and_agrees_with_smc(small_da
         assert not has_few_latents(problem_of(prior, Dataset.of(*small_data, bnn.Gaussian())))
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_the_evidence_of_a_posterior_is_that_of_weighted_draws_where_they_are_trusted(small_data, monkeypatch):
     """Without a method named; off from SMC by four errors of both once in 400 seeds. SMC where they are not trusted."""

@@ -100,6 +100,7 @@ def test_compare_takes_it_for_the_evidence_and_a_sampler_for_the_draws(linear_da
         row.plot_tempering()
 
 
+@pytest.mark.slow
 def test_chosen_samplers_give_their_own(linear_data):
     few = inference.SMC(particles=32, islands=2)
     found = inference.log_evidence(

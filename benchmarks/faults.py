@@ -99,7 +99,7 @@ def killed(kind, kills, folder, rng):
     assert whole, f"the undisturbed {kind} failed"
     count = Counter()
     while count["tried"] < kills:
-        again = ""
+        before, again = count["tried"], ""
         while not again:
             with child(kind, folder / "run") as process:
                 process.stdout.readline()
@@ -111,9 +111,9 @@ def killed(kind, kills, folder, rng):
                 again = process.stdout.read()
             if not again and process.returncode != -9:
                 raise RuntimeError(f"a killed {kind} did not go on")
-        count["ended"] += 1
-        count["wrong"] += again != whole or (folder / "run").exists()
-    count["resumed"] = count["tried"]
+        right = again == whole and not (folder / "run").exists()
+        count["resumed"] += right * (count["tried"] - before)
+        count["wrong"] += not right
     return count
 
 

@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 #: Rows of each table where none are named.
-SIZES = {"nngp": (1_000, 2_000, 5_000, 10_000), "network": (1_000, 10_000, 100_000)}
+SIZES = {"nngp": (1_000, 2_000, 5_000, 10_000), "network": (1_000, 10_000, 30_000, 100_000)}
 TEST_ROWS, INPUTS, WIDTH, MOVES, STEPS = 1_000, 8, 64, 50, 16
 
 

@@ -1,5 +1,6 @@
 """The command line: ``bayes-nn compare``, ``sweep``, ``fit``, ``report`` and ``atlas``."""
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from bayes_nn.cli.atlas_command import atlas
 from bayes_nn.cli.comparing import compare, sweep
 from bayes_nn.cli.fitting import fit, report
 from bayes_nn.cli.options import with_screen
-from bayes_nn.cli.running import EXIT_CODES, runs
+from bayes_nn.cli.running import BAD_INPUT, EXIT_CODES, runs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,5 +40,12 @@ for command in (compare, sweep, fit, report, atlas):
 
 
 def main() -> None:
-    """Entry point."""
-    app(prog_name="bayes-nn")
+    """Entry point; what is wrong with the words typed is one line too, with the code of bad input."""
+    try:
+        code = app(prog_name="bayes-nn", standalone_mode=False)
+    except typer.TyperException as error:
+        message = " ".join(error.format_message().split()).rstrip(".")
+        if message:  # there is none after the help that a bare bayes-nn prints
+            typer.echo(f"error: {message}; see --help", err=True)
+        code = BAD_INPUT
+    sys.exit(code)

@@ -192,8 +192,8 @@ def atlas(
         for name, net in named.items()
         for table in tables
     ]
-    for cell in cells[: len(tables)]:
-        cell.row_pairs()  # refuses what is no number of splits
+    for cell in {cell.table.name: cell for cell in cells}.values():
+        cell.row_pairs()  # of every data set once; refuses what is no number of splits
     kept = Folder(Path(folder).absolute())
     check_writable(kept.path)
     if client is not None:

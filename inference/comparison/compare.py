@@ -160,7 +160,9 @@ def compare_datasets(
     """
     first = splits[0].train
     for prior in named.values():
-        problem_of(prior, first)  # refuses what it is not for, and more rows than the memory holds
+        # Refuses what it is not for, and more rows than the memory holds. Not passed on: workers are sent priors and
+        # splits, the other splits have problems of their own, and to make one again takes milliseconds.
+        problem_of(prior, first)
     sampler = sampler or SMCFirst()
     if not isinstance(sampler, SMC | SMCFirst):
         raise ValueError(f"compare needs evidences, so sampler must be inference.SMC(...) or left out; got {sampler!r}")

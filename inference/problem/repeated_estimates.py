@@ -46,6 +46,8 @@ def repeat_estimates(
     tolerance: float,
     max_seconds: float,
     report: Report,
+    *,
+    give_up: bool = False,
 ) -> Evidence:
     """Add estimates until the error is below ``tolerance``; start anew with twice the effort where more do not help.
 
@@ -64,10 +66,11 @@ def repeat_estimates(
         tolerance: standard error to reach, nats.
         max_seconds: nothing is begun that would, at the pace so far, end later than this.
         report: told the running estimate and its error.
+        give_up: stop where the first round is not trusted, whatever time is left.
 
     Returns:
-        The evidence; ``details["stopped"]`` says whether the tolerance was reached or the time was spent, and
-        ``details["log_evidence_by_island"]`` has all the estimates it is made of.
+        The evidence; ``details["stopped"]`` says whether the tolerance was reached, the time was spent, or it gave up,
+        and ``details["log_evidence_by_island"]`` has all the estimates it is made of.
 
     Example:
         >>> two = Estimates(np.array([-10.0, -10.1]), np.array([0.001, 0.001]), (), {})
@@ -99,6 +102,9 @@ def repeat_estimates(
         helpless = disagree or bias > tolerance or any(one.reasons for one in found)
         if mcse <= tolerance and enough and not reasons:
             stopped = "tolerance"
+            break
+        if give_up and number == 1 and reasons:
+            stopped = "distrust"
             break
         if left < (2.0 * took if helpless else took):
             stopped = "max_seconds"

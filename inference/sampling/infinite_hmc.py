@@ -20,7 +20,7 @@ from bayes_nn.inference.sampling.checkpoint import NOWHERE, Checkpoint
 from bayes_nn.inference.sampling.moves.default import default_move
 from bayes_nn.inference.sampling.moves.move import UNIFORMS, Move, Particle, evaluate
 from bayes_nn.inference.sampling.moves.pace import adapt_pace
-from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
+from bayes_nn.inference.sampling.moves.reference import Reference, reference_of, reference_of_prior
 from bayes_nn.inference.sampling.sampler import check_max_steps, silent
 from bayes_nn.runtime.devices import map_over_devices
 from bayes_nn.runtime.progress import Report
@@ -143,8 +143,7 @@ def _start(problem: Problem, key: Array, chains: int) -> tuple[Chain, Reference]
     particles = map_over_devices(evaluate, chains)(problem, u)
     keys = jax.random.key_data(jax.random.split(key_chains, chains))
     start = jnp.full(chains, jnp.log(0.3))
-    prior = fit_reference(problem.sample_prior(key_reference, (256,)), problem.n_hyperparameters)
-    return Chain(keys, particles, start), prior
+    return Chain(keys, particles, start), reference_of_prior(problem, key_reference)
 
 
 @jax.jit

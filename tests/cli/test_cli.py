@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import bayes_nn as bnn
-from bayes_nn.cli import app
+from bayes_nn.cli import app, main
 from bayes_nn.cli.columns import hold_out
 from bayes_nn.cli.files import read_table
 from bayes_nn.cli.options import LIKELIHOODS, named_likelihood
@@ -268,6 +268,38 @@ def test_bad_input_is_one_line_and_exit_code_2(table, tmp_path, case):
     assert done.exit_code == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (["compare", "houses.csv", "--target", "price", "--bogus"], "--bogus"),
+        (["compare"], "DATA"),
+        (["compare", "houses.csv", "--target"], "--target"),
+        (["compare", "houses.csv", "--depth", "deep"], "--depth"),
+        (["compare", "houses.csv", "flats.csv"], "flats.csv"),
+        (["compair"], "compair"),
+    ],
+)
+def test_words_that_no_command_takes_are_one_line_and_exit_code_2(typed, named, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bayes-nn", *typed])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    assert (line[:7], line[-12:], out) == ("error: ", "; see --help", "")
+    assert named in line
+
+
+@pytest.mark.parametrize(("typed", "code", "shown"), [([], 2, "compare"), (["fit", "--help"], 0, "--target")])
+def test_help_is_on_standard_output_alone(typed, code, shown, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bayes-nn", *typed])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code or 0, err) == (code, "")
+    assert shown in out
 
 
 def test_help_teaches():

@@ -14,7 +14,7 @@ from bayes_nn.inference.sampling.exchange.start import Start
 from bayes_nn.inference.sampling.exchange.system import Sweep, System, start_systems
 from bayes_nn.inference.sampling.moves.move import Move
 from bayes_nn.inference.sampling.moves.pace import adapt_pace
-from bayes_nn.inference.sampling.moves.reference import Reference, fit_reference, reference_of
+from bayes_nn.inference.sampling.moves.reference import Reference, reference_of, reference_of_prior
 from bayes_nn.runtime.mapping import map_each
 
 #: Rounds after which a system that lags behind is begun anew from the best one, and the nats it must lag.
@@ -48,7 +48,7 @@ def first_stage(problem: Problem, move: Move, start: Start, key: Array) -> Stage
     replica = np.tile(np.arange(levels), (systems, 1))
     log_step = np.full((systems, levels - 1), np.log(0.5))
     key_reference = jax.random.fold_in(key, 1)
-    wide = _reference_of_prior(problem, key_reference)
+    wide = reference_of_prior(problem, key_reference)
     reference = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], levels - 1, axis=0), wide)
     moves = np.ones(levels - 1, int)
     stage = Stage(start.tempering, reference, moves, System(keys, particles, replica, log_step))
@@ -102,11 +102,6 @@ def adapt_paces(problem: Problem, move: Move, stage: Stage, key: Array) -> Stage
     reference, steps = _adapt_paces(problem, stage.reference, (tempering, steps, keys, u))
     log_step = np.tile(np.log(steps), (len(systems.log_step), 1))
     return _on_host(stage._replace(reference=reference, systems=systems._replace(log_step=log_step)))
-
-
-@jax.jit
-def _reference_of_prior(problem: Problem, key: Array) -> Reference:
-    return fit_reference(problem.sample_prior(key, (256,)), problem.n_hyperparameters)
 
 
 @jax.jit

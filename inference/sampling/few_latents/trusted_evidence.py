@@ -35,9 +35,7 @@ def trusted_evidence(
         return settings.estimate(problem, key, effort, report)
 
     # Where the first round is not trusted, more of the same seldom is.
-    found = repeat_estimates(estimate, settings.name, own, tolerance, 0.0, report)
-    if found.reliable and found.mcse > tolerance:
-        found = repeat_estimates(estimate, settings.name, own, tolerance, max_seconds, report)
+    found = repeat_estimates(estimate, settings.name, own, tolerance, max_seconds, report, give_up=True)
     return with_approximation(found, problem) if found.reliable else None
 
 

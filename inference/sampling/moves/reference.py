@@ -11,6 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from bayes_nn.inference.problem.problem import Problem
+
+#: Draws from the prior that a reference is fitted to before anything is known of the posterior.
+PRIOR_DRAWS = 256
+
 
 class Reference(NamedTuple):
     """The Gaussian N(mean, L L') of the hyperparameter block; the hidden weights' is N(0, I).
@@ -42,6 +47,12 @@ class Reference(NamedTuple):
         """A gradient in u turned into one in z."""
         H = len(self.mean)
         return jnp.concatenate([self.factor.T @ gradient[:H], gradient[H:]])
+
+
+@jax.jit
+def reference_of_prior(problem: Problem, key: Array) -> Reference:
+    """The Gaussian fitted to draws from the prior, to begin with."""
+    return fit_reference(problem.sample_prior(key, (PRIOR_DRAWS,)), problem.n_hyperparameters)
 
 
 def fit_reference(u: Float[Array, "P D"], dimension: int) -> Reference:

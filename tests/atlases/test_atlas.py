@@ -228,6 +228,7 @@ def test_folders_of_two_machines_are_merged_by_copying(undisturbed, tmp_path):
     assert written.cell.to_list() == undisturbed.table.cell.to_list()
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_has_a_row_that_says_why(client, tmp_path):
     """One odd row: where it is tested on, the training rows leave nothing to explain. The other cell is done."""
     x = np.arange(20.0)

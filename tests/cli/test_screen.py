@@ -125,6 +125,7 @@ def test_no_name_is_wrapped(name, columns):
     assert columns < 200 or "sec." in lines[0]
 
 
+@pytest.mark.slow
 def test_comparisons_fit_80_columns(table, tmp_path):
     done = run("compare", table, *COMPARE, "--out", tmp_path / "out")
     shown = [line for line in done.stdout.splitlines() if "Written to" not in line]

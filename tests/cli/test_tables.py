@@ -194,6 +194,7 @@ def shop(tmp_path):
     return tmp_path / "shop.csv"
 
 
+@pytest.mark.slow
 def test_levels_are_kept_in_what_is_written(shop, tmp_path):
     done = run("compare", shop, *FEW, "--priors", "nngp", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output

@@ -71,6 +71,7 @@ def test_changes_are_those_of_exact_integrals():
         assert row.reliable
 
 
+@pytest.mark.slow
 def test_verdict_is_that_of_the_shifted_evidences(result, found):
     assert list(found.table.index) == [("noise_std", 0.5), ("noise_std", 2.0)]
     rows = {row.name: row for row in result.rows}
@@ -132,6 +133,7 @@ def test_fixed_standard_deviations_change_nothing(data):
         nothing.plot()
 
 
+@pytest.mark.slow
 def test_an_error_that_splits_share_counts_once(result):
     row = next(row for row in result.rows if row.kind == "NNGP")
     splits = replace(
@@ -169,6 +171,7 @@ def test_replaced_priors_are_those_of_an_architecture_that_has_them(data):
     assert float(replaced.log_likelihood(u)) == pytest.approx(float(expected.log_likelihood(u)))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_refused(result, tmp_path):
     with pytest.raises(ValueError, match="posteriors are not at hand"):
         inference.prior_sensitivity(bnn.load(result.save(tmp_path / "result.nc")))

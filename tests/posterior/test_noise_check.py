@@ -45,6 +45,7 @@ def test_data_on_another_scale_have_the_same_notes():
     assert np.isclose(posterior.dataset.targets.mean(), 50.0, atol=5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_latents_are_drawn_from_the_posterior():
     """Inferred noise, two chains: five draws are looked at."""

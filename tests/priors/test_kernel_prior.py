@@ -102,6 +102,7 @@ def test_inferred_lengthscale_against_quadrature(small_data):
     assert abs(evidence.value - exact) < 4 * evidence.mcse
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_vector_of_lengthscales(small_data):
     """The divergence of the Gaussian fit obeys KL(h) = E[log p(y|h)] - log Z to 0.3 nats, its own error and the fit's.

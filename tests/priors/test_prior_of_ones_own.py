@@ -35,6 +35,7 @@ class NNGPOnATrend(ArchitecturePrior):
         return KernelProcess(K, own.K_new + v * jnp.outer(new, x), own.k_new + v * new**2)
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_evidence_predictions_and_comparison(small_data):
     """Evidence against an integral over the one latent, 4 standard errors; the table has a row for it."""

@@ -14,6 +14,7 @@ from bayes_nn.inference.report.diagnostic_plots import KINDS
 plotly = pytest.importorskip("plotly.graph_objects")
 
 
+@pytest.mark.slow
 def test_the_evidence_is_that_of_the_rows(regression):
     drawn = regression.plot_evidence(backend="plotly")
     assert isinstance(drawn, plotly.Figure)
@@ -28,6 +29,7 @@ def test_the_evidence_is_that_of_the_rows(regression):
         assert (point.marker.color == point.marker.line.color) == row.reliable
 
 
+@pytest.mark.slow
 def test_the_waterfall_is_that_of_the_shares(regression):
     shares, drawn = regression.verdict.shares, regression.plot_waterfall(backend="plotly")
     bars = [one for one in drawn.data if one.type == "bar" and one.xaxis == "x"]
@@ -36,6 +38,7 @@ def test_the_waterfall_is_that_of_the_shares(regression):
     assert {bar.marker.color[0] for bar in bars} == {css(colour_of(share.rung)) for share in shares}
 
 
+@pytest.mark.slow
 def test_predictions_and_the_way_to_the_posterior(regression):
     drawn = regression.plot_predictions(backend="plotly")
     clouds = [one for one in drawn.data if one.error_y.array is not None]
@@ -48,6 +51,7 @@ def test_predictions_and_the_way_to_the_posterior(regression):
     np.testing.assert_allclose(swaps, 1.0 - np.array(row.details["rejection"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["matplotlib", "plotly"])
 def test_every_diagnostic_is_a_figure_in_the_colour_of_its_rung(regression, backend):
     row = next(row for row in regression.rows if row.method == "smc" and row.rung_name == "hidden features")
@@ -69,6 +73,7 @@ def test_every_diagnostic_is_a_figure_in_the_colour_of_its_rung(regression, back
         assert not any(same_color(colour, other) for colour in found for other in others), which
 
 
+@pytest.mark.slow
 def test_what_makes_no_sense_is_refused(regression):
     posteriors = {posterior.sampler: posterior for posterior in regression.posteriors.values()}
     with pytest.raises(ValueError, match="no transitions of energy"):
@@ -79,6 +84,7 @@ def test_what_makes_no_sense_is_refused(regression):
         regression.plot_diagnostics("NNPG")
 
 
+@pytest.mark.slow
 def test_an_unknown_backend_and_a_missing_one(regression, monkeypatch):
     plots = [
         regression.plot_evidence,

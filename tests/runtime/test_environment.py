@@ -29,6 +29,7 @@ def test_import_alone_does_nothing_and_the_first_part_that_uses_jax_switches_to_
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_float64_can_be_confined_and_gives_the_same_evidence():
     """Also: the float32 code outside is not compiled again, and an evidence in float32 is refused."""
     fit = (

@@ -225,6 +225,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_with_more_space(stopped, tmp_p
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 @pytest.mark.parametrize("name", ["infinite_hmc", "smc", "replica_exchange"])
 def test_seconds_are_those_of_all_parts(name, tmp_path):
@@ -254,6 +255,7 @@ STOPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_moves_at_the_end_are_not_made_again(tmp_path, monkeypatch):
     """SMC is moved on at most 5 times before replica exchange begins, whatever was made of them before a stop."""

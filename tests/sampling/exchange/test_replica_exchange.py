@@ -48,6 +48,7 @@ def test_hyperparameters_alone_and_a_posterior_near_its_prior(small_data):
     assert posterior.log_likelihood.mean() == pytest.approx(expected, abs=0.25)
 
 
+@pytest.mark.slow
 def test_the_same_key_gives_the_same_draws(small_data):
     runs = [
         bnn.fit(LINEAR, *small_data, bnn.Gaussian(0.5), inference.ReplicaExchange(rounds=2), key=4, progress=False)

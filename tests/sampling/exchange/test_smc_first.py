@@ -23,6 +23,7 @@ def fitted(data, sampler):
         return bnn.fit(NETWORK, *data, bnn.Gaussian(0.3), sampler, key=3, progress=False)
 
 
+@pytest.mark.slow
 def test_smc_that_is_reliable_is_kept(small_data):
     settings = inference.SMC(particles=64)
     alone, first = fitted(small_data, settings), fitted(small_data, SMCFirst(settings, EXCHANGE))

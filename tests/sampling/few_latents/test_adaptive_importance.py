@@ -41,6 +41,7 @@ def estimates(small_data):
     return np.array([one.log_evidence for one in found]) - truth.value, np.array([one.variance for one in found])
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_errors_of_the_evidence_are_as_stated(estimates):
     """z has a t distribution of 3 degrees; both ends of the interval are crossed once in 1,000 seeds each."""
@@ -53,6 +54,7 @@ def test_errors_of_the_evidence_are_as_stated(estimates):
     assert max(mcse for _, mcse, _ in combined) < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.statistical
 def test_the_evidence_is_unbiased(estimates):
     """The mean of 80 chains' Z over the true one is 1; off by four of its errors once in 16,000 seeds."""

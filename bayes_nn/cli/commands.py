@@ -10,7 +10,7 @@ from bayes_nn.cli.atlas_command import atlas
 from bayes_nn.cli.comparing import compare, sweep
 from bayes_nn.cli.fitting import fit, report
 from bayes_nn.cli.options import with_screen
-from bayes_nn.cli.running import BAD_INPUT, EXIT_CODES, runs
+from bayes_nn.cli.running import BAD_INPUT, EXIT_CODES, INTERRUPTED, runs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,4 +48,6 @@ def main() -> None:
         if message:  # there is none after the help that a bare bayes-nn prints
             typer.echo(f"error: {message}; see --help", err=True)
         code = BAD_INPUT
+    except typer.Abort:
+        code = INTERRUPTED
     sys.exit(code)

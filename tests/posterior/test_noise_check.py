@@ -67,6 +67,7 @@ def compared():
     return bnn.compare([NNGP, NTK], X, RISING, likelihood=bnn.Gaussian(0.3), standardize=False, splits=0)
 
 
+@pytest.mark.slow
 def test_a_comparison_says_it_once_and_keeps_it(compared, tmp_path):
     best = compared.rows[0]
     (reminder,) = noise_reminders(compared.rows)

@@ -62,6 +62,7 @@ def written(regression, labels, tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "labels"])
 def test_pages_load_nothing_and_are_well_formed(written, kind):
     page = Page(written[kind])
@@ -75,6 +76,7 @@ def test_pages_load_nothing_and_are_well_formed(written, kind):
     assert len(written[kind]) < 5e6 / 8 * len(page.fits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "labels"])
 def test_every_figure_says_how_to_read_it(written, kind):
     figures = re.split(r'<div class="figure', re.sub(r'src="[^"]*"', "", written[kind]))[:-1]
@@ -82,6 +84,7 @@ def test_every_figure_says_how_to_read_it(written, kind):
     assert all(re.search(r'<p class="note">[^<]+</p>\s*$', one) for one in figures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "labels"])
 def test_every_code_on_a_page_leads_to_its_paragraph_there(written, kind, regression, labels):
     result, text = {"regression": regression, "labels": labels}[kind], written[kind]
@@ -94,6 +97,7 @@ def test_every_code_on_a_page_leads_to_its_paragraph_there(written, kind, regres
     assert not re.search(r"\bB\d{3}\b", re.sub(r'src="[^"]*"', "", plain))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "labels"])
 def test_every_section_is_there_for_every_fit(written, kind, regression, labels):
     result, page = {"regression": regression, "labels": labels}[kind], Page(written[kind])
@@ -116,6 +120,7 @@ def test_every_section_is_there_for_every_fit(written, kind, regression, labels)
         assert ("acceptance of chains" in text) == (posterior.sampler != "exact")
 
 
+@pytest.mark.slow
 def test_tables_are_those_of_arviz(written, regression):
     """The numbers on the page are what ArviZ says of the records."""
     page = Page(written["regression"])
@@ -136,6 +141,7 @@ def test_a_reloaded_result_has_the_same_page(written, regression, labels, tmp_pa
         assert again.fit_records[name].equals(record)
 
 
+@pytest.mark.slow
 def test_a_fit_has_a_page_of_its_own(regression, tmp_path):
     (posterior,) = (one for one in regression.posteriors.values() if one.sampler == "hmc")
     page = Page(posterior.report(tmp_path / "fit.html").read_text())
@@ -148,6 +154,7 @@ def test_a_fit_has_a_page_of_its_own(regression, tmp_path):
     assert again.report(tmp_path / "again.html").read_text() == (tmp_path / "fit.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_arviz_cannot_draw_is_said_in_a_line(regression, monkeypatch):
     from bayes_nn.inference.posterior.diagnostics import fit_section
 

@@ -103,6 +103,7 @@ def test_killed_and_started_again(case, killed):
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_another_run_is_refused(tmp_path):
     settings = SAMPLERS["smc"]

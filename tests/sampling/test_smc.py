@@ -154,6 +154,7 @@ def test_the_same_key_gives_the_same_numbers(small_data):
     np.testing.assert_array_equal(first.values["noise_std"], second.values["noise_std"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayes_nn.ConvergenceWarning")
 def test_particles_are_moved_on_until_they_have_mixed(small_data, monkeypatch):
     """Few moves on the way leave clones; moving on at the posterior mends the draws and leaves log Z alone."""

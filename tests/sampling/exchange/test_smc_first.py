@@ -32,6 +32,7 @@ def test_smc_that_is_reliable_is_kept(small_data):
     np.testing.assert_array_equal(first.log_likelihood, alone.log_likelihood)
 
 
+@pytest.mark.slow
 def test_replica_exchange_follows_where_it_is_not(small_data):
     posterior = fitted(small_data, SMCFirst(UNCHECKED, EXCHANGE))
     assert posterior.sampler == "replica_exchange"
